@@ -1,0 +1,107 @@
+/**
+ * @file lth/conf.h
+ * YAML to the structures the programs use. The only folder that includes yaml.h is lib/conf.
+ *
+ * One table per file kind drives parser, checks and docs/config.md. Files <= 1 MiB, depth <= 8, no
+ * anchors, aliases, tags, several documents or duplicate keys; an unknown key is an error with the
+ * nearest known name. A load collects up to 50 errors, each "file:line:column: what; what to write
+ * instead" in Vietnamese and English, and gives nothing unless there is none.
+ */
+#pragma once
+
+#include "lth/diag.h"
+#include "lth/policy.h"
+#include "lth/registry.h"
+#include "lth/schema.h"
+
+#define LTH_CONF_ERRORS_MAX 50u
+
+typedef struct lth_conf_error {
+    char *file;
+    uint32_t line, column; /**< From 1; 0 = the file as a whole. */
+    char *vi, *en;         /**< Without position. */
+} lth_conf_error;
+
+typedef struct lth_conf_errors {
+    lth_conf_error items[LTH_CONF_ERRORS_MAX];
+    uint32_t n;
+    uint32_t more; /**< Not kept. */
+} lth_conf_errors;
+void lth_conf_errors_fini(lth_conf_errors *errors);
+
+/** Everything loaded hangs on one of these; free it once (all pointers inside die with it). */
+typedef struct lth_conf lth_conf;
+void lth_conf_free(lth_conf **self);
+
+typedef struct lth_conf_node {
+    const char *org; /**< Code, looked up in orgs.yaml. */
+    const char *name;
+    const char *store, *identity; /**< Directories; relative ones are relative to the YAML file. */
+} lth_conf_node;
+
+typedef struct lth_broker_conf {
+    lth_conf_node node;
+    const char *listen_agents, *listen_control;
+    const char *parent_endpoint, *parent_org; /**< NULL at the top. */
+    uint32_t peers_max;                       /**< limits.peers, default 6000. */
+    uint32_t store_gib;                       /**< limits.store_gib, default 64; 1..1024. */
+    uint32_t keep_days;                       /**< limits.keep_days, default 35, >= 35. */
+    uint32_t workers;                         /**< limits.workers, default 2, 1..16. */
+    const char *peers_dir;                    /**< files.peers, default identity/../peers. */
+    lth_registry registry;
+    lth_schema schema;
+    lth_policy policy;
+} lth_broker_conf;
+
+/** Load DIR/broker.yaml (or the file itself) with everything it names. LTH_OK; LTH_E_CONFIG with
+ * errors filled; LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_conf_load_broker(lth_conf **owner, const lth_broker_conf **out,
+                                          const char *path, lth_conf_errors *errors);
+
+typedef struct lth_source_table {
+    const char *mode;  /**< "diff" (others arrive with their issues and are refused until then). */
+    uint32_t every_ms; /**< >= 1,000; default 30 s. */
+    const char *query;
+    const char *key;     /**< Column name. */
+    lth_mapping mapping; /**< columns[] as named in the YAML; matched to the result set by name,
+                            without case, at scan time. */
+} lth_source_table;
+
+typedef struct lth_source_conf {
+    const char *org; /**< Code. */
+    lth_id org_id;
+    const char *driver;        /**< ODBC driver name, e.g. SQLite3. */
+    const char *database;      /**< File or database name; a SQLite path is made absolute. */
+    const char *dsn;           /**< Extra connection string, may be NULL. */
+    const char *secret_file;   /**< Password file, may be NULL. */
+    uint32_t scan_seconds_max; /**< Time limit of a scan child; default 300. */
+    const lth_source_table *tables;
+    uint32_t n_tables;
+} lth_source_conf;
+
+typedef struct lth_agent_conf {
+    lth_conf_node node;
+    const char *control;
+    const char *broker; /**< Endpoint. */
+    uint32_t store_mib; /**< Default 256. */
+    uint32_t live_ms;   /**< At most one live batch per org in this time after a first one sent at
+                           once; default 60,000. limits.live. */
+    lth_registry registry;
+    lth_schema schema;
+    const lth_source_conf *schools;
+    uint32_t n_schools;
+} lth_agent_conf;
+LTH_MUST_USE lth_err lth_conf_load_agent(lth_conf **owner, const lth_agent_conf **out,
+                                         const char *path, lth_conf_errors *errors);
+
+/** Parts, for the command line and tests. */
+LTH_MUST_USE lth_err lth_conf_load_datasets(lth_conf **owner, const lth_schema **out,
+                                            const char *dir, lth_conf_errors *errors);
+LTH_MUST_USE lth_err lth_conf_load_orgs(lth_conf **owner, const lth_registry **out,
+                                        const char *path, lth_conf_errors *errors);
+
+/** Documentation of every key, as Markdown, from the same tables (docs/config.md). */
+LTH_MUST_USE lth_err lth_conf_docs(lth_buf *out);
+/** Print errors one a line to @p write. */
+void lth_conf_errors_each(const lth_conf_errors *errors, bool english,
+                          void (*write)(void *ctx, const char *line), void *ctx);

@@ -1,0 +1,211 @@
+/**
+ * @file lth/schema.h
+ * Datasets as data: groups, fields, types, owners, natural key; the canonical bytes of a field
+ * group; mapping of source columns to fields. Pure. No dataset, group or field name is known to any
+ * C file.
+ *
+ * Canonical group bytes (wire.md section 1): protobuf wire format, fields ascending, each singular
+ * field once, minimal varints, absent = NULL, nothing unknown. text, code: string UTF-8 NFC (1..max
+ * characters, no control characters but \n and \t); integer: sint64 zigzag; decimal(p,s): sint64
+ * zigzag scaled by 10^s; bool: 0/1; date: uint32 YYYYMMDD with 00 for an unknown month or day;
+ * list: repeated sub-message in strictly ascending order of its key item; document: message {1:
+ * media type, 2: SHA-256 (32 bytes), 3: bytes optional <= 200 KiB}. An empty group is zero bytes.
+ */
+#pragma once
+
+#include "lth/bytes.h"
+#include "lth/diag.h"
+#include "lth/hash.h"
+#include "lth/record.h"
+
+typedef struct lth_title {
+    const char *vi, *en;
+} lth_title; /**< Either may be NULL. */
+
+typedef enum lth_type {
+    LTH_TYPE_TEXT = 1,
+    LTH_TYPE_CODE,
+    LTH_TYPE_INTEGER,
+    LTH_TYPE_DECIMAL,
+    LTH_TYPE_BOOL,
+    LTH_TYPE_DATE,
+    LTH_TYPE_LIST,
+    LTH_TYPE_DOCUMENT
+} lth_type;
+const char *lth_type_name(lth_type type);
+
+/** Allowed reductions of a date. */
+enum { LTH_DATE_DAY = 1, LTH_DATE_MONTH = 2, LTH_DATE_YEAR = 4 };
+
+typedef struct lth_field {
+    const char *name;
+    uint16_t number; /**< Protobuf field number, 1..536870911 limited here to 1..2047; unique in the
+                        dataset. */
+    uint16_t group;  /**< Group number; 0 for an item of a list. */
+    lth_type type;
+    bool required;
+    uint32_t max;          /**< text, code: characters; list: items. */
+    uint8_t digits, scale; /**< decimal(p,s). */
+    uint8_t precision;     /**< date: LTH_DATE_* allowed. */
+    bool has_min, has_max_value;
+    int64_t min, max_value;        /**< integer; decimal scaled. */
+    const char *list;              /**< code: name of its code list. */
+    const struct lth_field *items; /**< list: fields of one item, ascending numbers. */
+    uint32_t n_items;
+    uint16_t key_item; /**< list: number of the item field that is its key. */
+    lth_title title;
+} lth_field;
+
+typedef struct lth_group {
+    const char *name;
+    uint16_t number;        /**< 1..65535 */
+    const char *owner_kind; /**< NULL: the record's owner; else an org kind ("ministry"). */
+    uint8_t owner_parent; /**< lth_parent_type by which that org stands above the owner; 0 = any. */
+    bool personal, sensitive;
+    lth_title title;
+    const lth_field *const *fields; /**< Of this group, ascending numbers. */
+    uint32_t n_fields;
+} lth_group;
+
+typedef struct lth_dataset {
+    const char *name;
+    uint16_t number; /**< 1..65535 */
+    uint32_t version;
+    lth_title title;
+    const lth_group *groups; /**< Ascending numbers; 1..64. */
+    uint32_t n_groups;
+    const lth_field *fields; /**< Ascending numbers. */
+    uint32_t n_fields;
+    uint16_t natural_group; /**< The group that holds exactly the natural-key fields. */
+} lth_dataset;
+
+typedef struct lth_schema {
+    uint32_t dict_ver;
+    const lth_dataset *datasets; /**< Ascending numbers. */
+    uint32_t n_datasets;
+} lth_schema;
+
+const lth_dataset *lth_schema_find(const lth_schema *schema, uint16_t number);
+const lth_dataset *lth_schema_find_name(const lth_schema *schema, const char *name);
+const lth_group *lth_dataset_group(const lth_dataset *ds, uint16_t number);
+const lth_group *lth_dataset_group_name(const lth_dataset *ds, const char *name);
+const lth_field *lth_dataset_field_name(const lth_dataset *ds, const char *name);
+
+/** Are these the canonical bytes of that group, with required fields present and values in range?
+ * @param field  Receives the number of the offending field, 0 if none is to blame. Optional.
+ * @return none, bad_group (not canonical), bad_value, missing_required. */
+LTH_MUST_USE lth_refusal lth_group_check(const lth_group *group, lth_slice bytes, uint16_t *field);
+
+/** The whole record: dataset known, op, groups all known and all those its author owns (when any is
+ * withheld only the shown ones are checked), natural-key group present on deletion; group bytes.
+ * @param author_kind  NULL when the author is the record's owner, else the author's org kind.
+ * @return none or a record refusal (await_definition, bad_op, bad_author, bad_group, bad_value,
+ * missing_required, invalid_at_source when flag INVALID). */
+LTH_MUST_USE lth_refusal lth_record_judge(const lth_schema *schema, const lth_record_view *record,
+                                          const char *author_kind, uint16_t *group,
+                                          uint16_t *field);
+
+/** A value in memory. */
+typedef struct lth_value {
+    enum { LTH_VALUE_NULL, LTH_VALUE_TEXT, LTH_VALUE_INT, LTH_VALUE_BYTES } kind;
+    lth_slice text; /**< text, code; list and document: their encoded bytes. */
+    int64_t number; /**< integer, decimal (scaled), bool, date. */
+} lth_value;
+
+/** Text of a source to a canonical value.
+ * @param as  How to read it: NULL = the type's own form (ISO date YYYY-MM-DD / YYYY-MM / YYYY,
+ * decimal point or comma, 1/0/true/false/x), or "date_vn" (d/m/yyyy, m/yyyy, yyyy), "date_compact"
+ * (yyyymmdd), "bool_vn" (Có/Không). Text is trimmed, NFC-normalised; empty = NULL.
+ * @param scratch  Where normalised text is put.
+ * @return none, bad_value. */
+LTH_MUST_USE lth_refusal lth_value_parse(lth_value *out, const lth_field *field, lth_slice text,
+                                         const char *as, lth_arena *scratch);
+/** Text form for people and JSON (dates ISO, decimals with point); appended to @p out. */
+LTH_MUST_USE lth_err lth_value_text(lth_buf *out, const lth_field *field, const lth_value *value);
+
+/** Encode a group from values parallel to group->fields. LTH_OK, LTH_E_LIMIT, LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_group_encode(lth_buf *out, const lth_group *group,
+                                      const lth_value *values);
+/** Iterate a group's fields (bytes already checked): position *at starts at 0. False at the end. A
+ * list yields its field once per item, value.text = item bytes. */
+bool lth_group_next(const lth_group *group, lth_slice bytes, size_t *at, const lth_field **field,
+                    lth_value *value);
+/** The same over the fields of one list item. */
+bool lth_item_next(const lth_field *list, lth_slice item, size_t *at, const lth_field **field,
+                   lth_value *value);
+
+/** Natural key of a record = canonical bytes of its natural group. Text form joins values with '/'
+ * (in ascending field order; '/' and '\' inside a value escaped with '\'). */
+LTH_MUST_USE lth_err lth_natural_text(lth_buf *out, const lth_dataset *ds, lth_slice natural);
+LTH_MUST_USE lth_err lth_natural_parse(lth_buf *out, const lth_dataset *ds, lth_slice text,
+                                       lth_diag *diag);
+/** Key of table `natural`: dataset 2 | org prefix 8 | natural bytes, or 0xFF + SHA-256 of them when
+ * longer than 400. Returns its size (<= 411). */
+size_t lth_natural_key(uint8_t out[512], const lth_hasher *h, uint16_t dataset,
+                       const uint8_t org_prefix[8], lth_slice natural);
+
+/** record_id = first 8 of owner's org id, then first 8 of HMAC-SHA256(id_key, dataset u16 BE |
+ * local key). */
+void lth_record_id_make(lth_id *out, const lth_hasher *h, const lth_id *org,
+                        const uint8_t id_key[32], uint16_t dataset, lth_slice local_key);
+
+/* ---- mapping: one source table to one dataset ---- */
+
+typedef struct lth_map_pair {
+    const char *from, *to;
+} lth_map_pair;
+
+typedef struct lth_map_field {
+    const lth_field *field;
+    int32_t column; /**< Index into the row's cells; -1: constant. */
+    const char *constant;
+    const char *as;
+    const lth_map_pair
+        *pairs; /**< Exact match after trim and NFC; a value not listed is bad_value. */
+    uint32_t n_pairs;
+    /** list fields: one entry per item this mapping builds. */
+    const struct lth_map_item *items;
+    uint32_t n_items;
+} lth_map_field;
+
+/** One item of a list field: its fields, each from a column or constant. The item is left out when
+ * all its non-key fields are NULL. */
+typedef struct lth_map_item {
+    const lth_map_field *fields;
+    uint32_t n_fields;
+} lth_map_item;
+
+typedef struct lth_mapping {
+    const lth_dataset *dataset;
+    const char *const *columns; /**< Names of the source's columns that are used, in cell order. */
+    uint32_t n_columns;
+    uint32_t key_column;         /**< Local key; its text after trim. */
+    const lth_map_field *fields; /**< Every field of the record owner's groups that is mapped. */
+    uint32_t n_fields;
+} lth_mapping;
+
+/** One row's cells: n < 0 is NULL. */
+typedef struct lth_cell {
+    const uint8_t *p;
+    int64_t n;
+} lth_cell;
+
+/** Result of mapping one row: all groups the record's owner writes, ascending, encoded. */
+typedef struct lth_mapped_row {
+    uint32_t n_groups;
+    struct {
+        uint16_t number;
+        lth_slice value;
+    } groups[LTH_GROUPS_MAX];
+    lth_refusal code; /**< none; bad_value, missing_required: first fault; the field is left NULL
+                         and the record goes with flag INVALID. */
+    uint16_t field;   /**< Number of the first field at fault. */
+    uint32_t faults;  /**< How many fields were at fault. */
+} lth_mapped_row;
+/** @param arena  Holds the encoded groups until its reset. LTH_OK, LTH_E_NOMEM, LTH_E_LIMIT (row
+ * over LTH_RECORD_MAX). */
+LTH_MUST_USE lth_err lth_map_row(lth_mapped_row *out, const lth_mapping *mapping,
+                                 const lth_cell *cells, lth_arena *arena);
+
+/** The .proto of a dataset, for any language's stock library (`lienthong dataset proto NAME`). */
+LTH_MUST_USE lth_err lth_dataset_proto(lth_buf *out, const lth_dataset *ds);
