@@ -26,7 +26,7 @@ void lth_net_curve_public(uint8_t public_key[32], const uint8_t secret_key[32]);
 typedef bool (*lth_net_allow)(void *ctx, const uint8_t curve_key[32], lth_id *user);
 
 typedef struct lth_net_server_options {
-    const char *endpoint; /**< "tcp://127.0.0.1:7601" or "tcp://*:7601". */
+    const char *endpoint; /**< "tcp://127.0.0.1:7601" or the same with an asterisk as host. */
     const uint8_t *secret_key;
     lth_net_allow allow;
     void *allow_ctx;
