@@ -204,6 +204,7 @@ typedef struct lth_batch_builder {
     lth_buf body;
     uint32_t n_records;
     uint64_t first_rec_seq;
+    size_t widest; /**< Most bytes that the body can have after any redaction. */
     uint8_t leaves[LTH_BATCH_RECORDS_MAX][LTH_HASH_SIZE];
 } lth_batch_builder;
 
@@ -211,12 +212,13 @@ typedef struct lth_batch_builder {
 void lth_batch_builder_init(lth_batch_builder *b);
 void lth_batch_builder_fini(lth_batch_builder *b);
 void lth_batch_builder_reset(lth_batch_builder *b, uint64_t first_rec_seq);
-/** Add in form 1. LTH_E_LIMIT: batch full (count or bytes), nothing added; if the batch is empty
- * the record itself is too large. LTH_E_NOMEM. */
+/** Add in form 1. LTH_E_LIMIT: batch full (count, or bytes after the widest redaction, so that
+ * every carrier can withhold any group of it), nothing added; if the batch is empty the record
+ * itself is too large. LTH_E_NOMEM. */
 LTH_MUST_USE lth_err lth_batch_builder_add(lth_batch_builder *b, const lth_hasher *h,
                                            const lth_record_new *record);
-/** Fill rec_count, first_rec_seq and root of @p header, encode, sign. Leaves are destroyed: seal
- * once.
+/** Fill algorithms, rec_count, first_rec_seq, key_id and root of @p header, encode, sign. Leaves
+ * are destroyed: seal once.
  * @return LTH_OK, LTH_E_CRYPTO. */
 LTH_MUST_USE lth_err lth_batch_builder_seal(lth_batch_builder *b, const lth_hasher *h,
                                             const lth_signer *signer, lth_batch_header *header,
