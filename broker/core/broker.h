@@ -201,11 +201,7 @@ typedef struct lth_event {
     const lth_checked *checked; /**< For BATCH frames. */
 } lth_event;
 
-typedef enum lth_action_kind {
-    LTH_ACTION_SEND,
-    LTH_ACTION_DROP_PEER,
-    LTH_ACTION_STORE_CERT
-} lth_action_kind;
+typedef enum lth_action_kind { LTH_ACTION_SEND, LTH_ACTION_DROP_PEER } lth_action_kind;
 
 typedef struct lth_action {
     lth_action_kind kind;
