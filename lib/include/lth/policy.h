@@ -55,4 +55,4 @@ bool lth_policy_names(const lth_policy *policy, const lth_registry *registry, co
 /** Which route gives this group (for `route explain` and `record show`), or NULL. */
 const lth_route *lth_policy_why(const lth_policy *policy, const lth_registry *registry,
                                 const lth_org *origin, uint16_t dataset, uint16_t group,
-                                const lth_id *to);
+                                const lth_id *to, uint32_t day);

@@ -58,6 +58,21 @@ bool lth_registry_under_any(const lth_registry *r, const lth_org *org, const lth
  * in carries. */
 bool lth_registry_carries(const lth_registry *r, const lth_org *carrier, const lth_org *origin,
                           uint32_t day);
+/** What is wrong with a registry, for messages that name a line of its file. */
+typedef struct lth_registry_fault {
+    enum {
+        LTH_REGISTRY_SAME_ID = 1, /**< Ids equal in their first 8 bytes (or all). */
+        LTH_REGISTRY_SAME_CODE,
+        LTH_REGISTRY_UNKNOWN_PARENT,
+        LTH_REGISTRY_UNKNOWN_CARRIED,
+        LTH_REGISTRY_LOOP,
+        LTH_REGISTRY_TOO_DEEP
+    } kind;
+    uint32_t org;   /**< Index of the org at fault. */
+    uint32_t other; /**< SAME_*: the other org; UNKNOWN_*: index of the parent or carried id. */
+} lth_registry_fault;
+/** First fault, or false. LTH_E_NOMEM in @p err when it could not be told (then false). */
+bool lth_registry_find_fault(const lth_registry *r, lth_registry_fault *out, lth_err *err);
 /** Duplicate ids, codes or prefixes, unknown parents, loops. LTH_OK or LTH_E_CONFIG with what and
- * where. */
+ * where, LTH_E_NOMEM. */
 LTH_MUST_USE lth_err lth_registry_check(const lth_registry *r, lth_diag *diag);

@@ -120,10 +120,15 @@ typedef struct lth_value {
  * @return none, bad_value. */
 LTH_MUST_USE lth_refusal lth_value_parse(lth_value *out, const lth_field *field, lth_slice text,
                                          const char *as, lth_arena *scratch);
+/** The ways of reading that @p as may name: the i-th one and the type it reads; NULL after the
+ * last.
+ */
+const char *lth_as_name(uint32_t i, lth_type *type);
 /** Text form for people and JSON (dates ISO, decimals with point); appended to @p out. */
 LTH_MUST_USE lth_err lth_value_text(lth_buf *out, const lth_field *field, const lth_value *value);
 
-/** Encode a group from values parallel to group->fields. LTH_OK, LTH_E_LIMIT, LTH_E_NOMEM. */
+/** Encode a group from values parallel to group->fields; the value of a list is the run of its
+ * encoded items, each with its tag and length. LTH_OK, LTH_E_LIMIT, LTH_E_NOMEM. */
 LTH_MUST_USE lth_err lth_group_encode(lth_buf *out, const lth_group *group,
                                       const lth_value *values);
 /** Iterate a group's fields (bytes already checked): position *at starts at 0. False at the end. A
