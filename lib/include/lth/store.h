@@ -8,7 +8,12 @@
  * of their begin.
  *
  * Bytes returned by get and cursors are borrowed: valid until the transaction ends, or the next
- * write in it, whichever is first; they are unaligned.
+ * write in it, whichever is first; they are unaligned. A borrowed key may be handed back to a put,
+ * del or cursor; a borrowed value must not be put.
+ *
+ * After an operation failed with anything but NOT_FOUND and EXISTS, the transaction only answers
+ * that error; a commit then aborts and returns it. After LTH_E_STORE_IO the store begins no
+ * transaction any more. Cursors are closed before their transaction ends (asserted).
  */
 #pragma once
 
@@ -41,18 +46,22 @@ typedef struct lth_store_stat {
 typedef struct lth_store_options {
     const char *const *tables; /**< n_tables names; order = table number. */
     uint32_t n_tables;
-    uint64_t map_size; /**< Bytes; LMDB only, fixed until the next open. */
+    uint64_t map_size; /**< Bytes, fixed until the next open. Memory: 0 = no limit. */
     bool create;
 } lth_store_options;
 
 /** LMDB: @p dir is created (0700) in a temporary sibling, synced and renamed when absent.
  * Refuses network file systems, and a second opener (lock file held by flock): LTH_E_STORE_BUSY.
- * LTH_E_NOT_FOUND, LTH_E_IO, LTH_E_STORE_VERSION. */
+ * Tables that a store does not have yet are added. The process must ignore SIGXFSZ.
+ * LTH_E_NOT_FOUND, LTH_E_IO, LTH_E_NOMEM, LTH_E_STORE_VERSION, LTH_E_STORE_CORRUPT,
+ * LTH_E_STORE_FULL. */
 LTH_MUST_USE lth_err lth_store_open_lmdb(lth_store **out, const char *dir,
                                          const lth_store_options *options, lth_diag *diag);
 LTH_MUST_USE lth_err lth_store_open_mem(lth_store **out, const lth_store_options *options);
 void lth_store_close(lth_store **self);
 
+/** LTH_OK, LTH_E_NOMEM, LTH_E_STORE_IO; LTH_E_AGAIN when too many read transactions are open. A
+ * second write transaction is asserted against. */
 LTH_MUST_USE lth_err lth_store_begin(lth_store *self, bool write, lth_txn **out);
 /** Commit and sync; frees the transaction whatever is returned. LTH_E_STORE_FULL: nothing was
  * stored, the store is usable. LTH_E_STORE_IO: outcome unknown, the process must end. */
@@ -72,12 +81,14 @@ LTH_MUST_USE lth_err lth_del(lth_txn *txn, uint32_t table, lth_slice key);
 
 LTH_MUST_USE lth_err lth_cursor_open(lth_txn *txn, uint32_t table, lth_cursor **out);
 void lth_cursor_close(lth_cursor **self);
-/** First entry with key >= @p key. LTH_E_NOT_FOUND past the end. */
+/** First entry with key >= @p key (empty: the first). LTH_E_NOT_FOUND past the end. */
 LTH_MUST_USE lth_err lth_cursor_seek(lth_cursor *self, lth_slice key, lth_slice *found_key,
                                      lth_slice *value);
 /** Last entry with key < @p key ({NULL,0} = last of the table). */
 LTH_MUST_USE lth_err lth_cursor_before(lth_cursor *self, lth_slice key, lth_slice *found_key,
                                        lth_slice *value);
+/** The entry after the one the cursor stands on, whatever was written in between; the first for a
+ * new cursor. After LTH_E_NOT_FOUND of any move it stays at the end until the next seek. */
 LTH_MUST_USE lth_err lth_cursor_next(lth_cursor *self, lth_slice *key, lth_slice *value);
 /** Delete the entry the cursor stands on; next() then yields the one after it. */
 LTH_MUST_USE lth_err lth_cursor_del(lth_cursor *self);
