@@ -58,16 +58,17 @@ bool lth_registry_under_any(const lth_registry *r, const lth_org *org, const lth
  * in carries. */
 bool lth_registry_carries(const lth_registry *r, const lth_org *carrier, const lth_org *origin,
                           uint32_t day);
+typedef enum lth_registry_fault_kind {
+    LTH_REGISTRY_SAME_ID, /**< Ids equal in their first 8 bytes (or all). */
+    LTH_REGISTRY_SAME_CODE,
+    LTH_REGISTRY_UNKNOWN_PARENT,
+    LTH_REGISTRY_UNKNOWN_CARRIED,
+    LTH_REGISTRY_LOOP,
+    LTH_REGISTRY_TOO_DEEP
+} lth_registry_fault_kind;
 /** What is wrong with a registry, for messages that name a line of its file. */
 typedef struct lth_registry_fault {
-    enum {
-        LTH_REGISTRY_SAME_ID = 1, /**< Ids equal in their first 8 bytes (or all). */
-        LTH_REGISTRY_SAME_CODE,
-        LTH_REGISTRY_UNKNOWN_PARENT,
-        LTH_REGISTRY_UNKNOWN_CARRIED,
-        LTH_REGISTRY_LOOP,
-        LTH_REGISTRY_TOO_DEEP
-    } kind;
+    lth_registry_fault_kind kind;
     uint32_t org;   /**< Index of the org at fault. */
     uint32_t other; /**< SAME_*: the other org; UNKNOWN_*: index of the parent or carried id. */
 } lth_registry_fault;

@@ -1,0 +1,107 @@
+#include "internal.h"
+
+static bool may_write(const lth_group *group, const char *author_kind)
+{
+    if (author_kind == NULL || group->owner_kind == NULL) {
+        return author_kind == NULL && group->owner_kind == NULL;
+    }
+    return strcmp(author_kind, group->owner_kind) == 0;
+}
+
+static const lth_group_view *find_view(const lth_record_view *record, uint16_t number)
+{
+    for (uint32_t i = 0; i < record->n_groups; i++) {
+        if (record->groups[i].number == number) {
+            return &record->groups[i];
+        }
+    }
+    return NULL;
+}
+
+/* Are the shown groups known and the author's own; and, unless some are withheld, all of them? */
+static lth_refusal judge_set(const lth_dataset *ds, const lth_record_view *record,
+                             const char *author_kind, uint16_t *group)
+{
+    bool withheld = false;
+    for (uint32_t i = 0; i < record->n_groups; i++) {
+        const lth_group_view *view = &record->groups[i];
+        withheld = withheld || !view->shown;
+        const lth_group *known = lth_dataset_group(ds, view->number);
+        if (view->shown && (known == NULL || !may_write(known, author_kind))) {
+            *group = view->number;
+            return known == NULL ? LTH_REFUSE_bad_group : LTH_REFUSE_bad_author;
+        }
+    }
+    for (uint32_t i = 0; i < ds->n_groups && !withheld && record->header.op == LTH_OP_STATE; i++) {
+        if (may_write(&ds->groups[i], author_kind) &&
+            find_view(record, ds->groups[i].number) == NULL) {
+            *group = ds->groups[i].number;
+            return LTH_REFUSE_bad_group;
+        }
+    }
+    return LTH_REFUSE_none;
+}
+
+/* A record exists as its owner says, so only the owner ends it, and names what ends. */
+static lth_refusal judge_deletion(const lth_dataset *ds, const lth_record_view *record,
+                                  const char *author_kind, uint16_t *group)
+{
+    if (author_kind != NULL) {
+        return LTH_REFUSE_bad_author;
+    }
+    if (find_view(record, ds->natural_group) == NULL) {
+        *group = ds->natural_group;
+        return LTH_REFUSE_bad_group;
+    }
+    return LTH_REFUSE_none;
+}
+
+static lth_refusal judge_bytes(const lth_dataset *ds, const lth_record_view *record,
+                               uint16_t *group, uint16_t *field)
+{
+    for (uint32_t i = 0; i < record->n_groups; i++) {
+        const lth_group_view *view = &record->groups[i];
+        if (!view->shown) {
+            continue;
+        }
+        lth_refusal code = lth_group_check(lth_dataset_group(ds, view->number), view->value, field);
+        if (code != LTH_REFUSE_none) {
+            *group = view->number;
+            return code;
+        }
+    }
+    return LTH_REFUSE_none;
+}
+
+lth_refusal lth_record_judge(const lth_schema *schema, const lth_record_view *record,
+                             const char *author_kind, uint16_t *group, uint16_t *field)
+{
+    uint16_t ignored[2];
+    group = group != NULL ? group : &ignored[0];
+    field = field != NULL ? field : &ignored[1];
+    *group = 0;
+    *field = 0;
+    if (record->form == LTH_FORM_LEAF) {
+        return LTH_REFUSE_none;
+    }
+    const lth_dataset *ds = lth_schema_find(schema, record->header.dataset);
+    if (ds == NULL) {
+        return LTH_REFUSE_await_definition;
+    }
+    uint8_t op = record->header.op;
+    if (op == LTH_OP_RANGE) {
+        return author_kind == NULL ? LTH_REFUSE_none : LTH_REFUSE_bad_author;
+    }
+    if (op != LTH_OP_STATE && op != LTH_OP_DELETE) {
+        return LTH_REFUSE_bad_op;
+    }
+    lth_refusal code =
+        op == LTH_OP_DELETE ? judge_deletion(ds, record, author_kind, group) : LTH_REFUSE_none;
+    code = code != LTH_REFUSE_none ? code : judge_set(ds, record, author_kind, group);
+    if (code != LTH_REFUSE_none) {
+        return code;
+    }
+    code = judge_bytes(ds, record, group, field);
+    bool invalid = (record->header.flags & LTH_RECORD_INVALID) != 0;
+    return invalid && code != LTH_REFUSE_bad_group ? LTH_REFUSE_invalid_at_source : code;
+}
