@@ -62,3 +62,35 @@ LTH_MUST_USE lth_err lth_crypto__write_all(const char *dir, const lth_crypto__fi
 /** DIR/NAME into @p out. LTH_E_LIMIT. */
 LTH_MUST_USE lth_err lth_crypto__path(char out[LTH_CRYPTO__PATH_MAX], const char *dir,
                                       const char *name, lth_diag *diag);
+
+/* cert.c */
+
+#define LTH_CRYPTO__CERT_MAX 4096 /**< Bytes of DER. */
+#define LTH_CRYPTO__URI_MAX  64   /**< "lth://" 32 hex "/" role "/" number. */
+
+typedef enum lth_crypto__kind {
+    LTH_CRYPTO__ROOT,
+    LTH_CRYPTO__CA,
+    LTH_CRYPTO__LEAF
+} lth_crypto__kind;
+
+/** A parsed certificate; not changed after parsing, so threads may share it. */
+typedef struct lth_crypto__cert {
+    X509 *x509;
+    EVP_PKEY *key;     /**< Borrowed from x509. */
+    lth_key_info info; /**< issuer_org is left zero; org and role are zero for a root. */
+} lth_crypto__cert;
+
+/** Strict: canonical DER without a byte more, and exactly the form that its kind asks for.
+ * Signature not judged. NULL, or the reason for refusing it; release @p out in both cases. */
+const char *lth_crypto__cert_parse(lth_crypto__cert *out, lth_slice der, lth_crypto__kind kind);
+void lth_crypto__cert_release(lth_crypto__cert *cert);
+/** NULL when @p parent's name and key signed @p child; the reason otherwise. */
+const char *lth_crypto__cert_follows(const lth_crypto__cert *child, const lth_crypto__cert *parent);
+/** "lth://ORG/ROLE/N". */
+void lth_crypto__uri(char out[LTH_CRYPTO__URI_MAX], const lth_id *org, lth_role role,
+                     uint32_t number);
+/** Exactly @p n_ders certificates of a PEM file as DER; release each with OPENSSL_free(). LTH_E_IO,
+ * LTH_E_FORMAT. On error nothing is to be released. */
+LTH_MUST_USE lth_err lth_crypto__certs_read(const char *path, lth_slice *ders, size_t n_ders,
+                                            lth_diag *diag);
