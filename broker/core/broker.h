@@ -110,7 +110,7 @@ typedef struct lth_held_row {
  * corrupt. */
 size_t lth_head_encode(uint8_t out[160], const lth_head *head);
 bool lth_head_decode(lth_head *out, lth_slice in);
-#define LTH_RECORD_ROW_FIXED 69u
+#define LTH_RECORD_ROW_FIXED 53u
 size_t lth_record_row_encode(uint8_t out[LTH_RECORD_ROW_FIXED],
                              const lth_record_row *row); /**< without wire */
 bool lth_record_row_decode(lth_record_row *out, lth_slice in);

@@ -45,7 +45,8 @@ static lth_refusal check_record(lth_batch_check *out, const lth_hasher *h, lth_r
 }
 
 static lth_refusal check_body(lth_batch_check *out, const lth_hasher *h, lth_slice body,
-                              uint8_t (*leaves)[LTH_HASH_SIZE], lth_diag *diag)
+                              uint8_t (*leaves)[LTH_HASH_SIZE], const lth_record_visitor *each,
+                              lth_diag *diag)
 {
     lth_record_view record;
     lth_rd in = lth_rd_of(body);
@@ -55,6 +56,9 @@ static lth_refusal check_body(lth_batch_check *out, const lth_hasher *h, lth_sli
         lth_refusal code = check_record(out, h, &record, &in, &widest, leaves[i]);
         if (code != LTH_REFUSE_none) {
             return refuse_record(diag, code, i);
+        }
+        if (each != NULL) {
+            each->visit(each->ctx, i, &record, leaves[i]);
         }
         out->n_records++;
     }
@@ -72,6 +76,14 @@ static lth_refusal check_body(lth_batch_check *out, const lth_hasher *h, lth_sli
 lth_refusal lth_batch_verify(lth_batch_check *out, const lth_hasher *h, const lth_trust *trust,
                              lth_slice signed_header, lth_slice body,
                              uint8_t (*leaves)[LTH_HASH_SIZE], lth_diag *diag)
+{
+    return lth_batch_verify_each(out, h, trust, signed_header, body, leaves, NULL, diag);
+}
+
+lth_refusal lth_batch_verify_each(lth_batch_check *out, const lth_hasher *h, const lth_trust *trust,
+                                  lth_slice signed_header, lth_slice body,
+                                  uint8_t (*leaves)[LTH_HASH_SIZE], const lth_record_visitor *each,
+                                  lth_diag *diag)
 {
     *out = (lth_batch_check){0};
     if (signed_header.n != LTH_BATCH_SIGNED_SIZE) {
@@ -94,5 +106,5 @@ lth_refusal lth_batch_verify(lth_batch_check *out, const lth_hasher *h, const lt
         out->headers_only = true;
         return LTH_REFUSE_none;
     }
-    return check_body(out, h, body, leaves, diag);
+    return check_body(out, h, body, leaves, each, diag);
 }

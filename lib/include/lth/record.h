@@ -183,6 +183,19 @@ LTH_MUST_USE lth_refusal lth_batch_verify(lth_batch_check *out, const lth_hasher
                                           lth_slice body, uint8_t (*leaves)[LTH_HASH_SIZE],
                                           lth_diag *diag);
 
+/** Sees every record of a batch once, in order, before the root is known to be right. */
+typedef struct lth_record_visitor {
+    void *ctx;
+    void (*visit)(void *ctx, uint32_t index, const lth_record_view *record,
+                  const uint8_t leaf[LTH_HASH_SIZE]);
+} lth_record_visitor;
+/** lth_batch_verify() that also shows each parsed record with its leaf, so that nobody has to parse
+ * or hash twice. @p each may be NULL. */
+LTH_MUST_USE lth_refusal lth_batch_verify_each(lth_batch_check *out, const lth_hasher *h,
+                                               const lth_trust *trust, lth_slice signed_header,
+                                               lth_slice body, uint8_t (*leaves)[LTH_HASH_SIZE],
+                                               const lth_record_visitor *each, lth_diag *diag);
+
 /** One record to be written, as its author has it. */
 typedef struct lth_record_new {
     lth_op op;
