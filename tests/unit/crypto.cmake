@@ -1,4 +1,6 @@
-foreach(part hash sign)
+foreach(part hash sign file cert)
   lth_test(test_crypto_${part} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_crypto_${part}.c
            LIBS lth_crypto)
 endforeach()
+target_compile_definitions(test_crypto_cert PRIVATE
+                           LTH_GOLDEN_CERTS="${CMAKE_SOURCE_DIR}/tests/golden/certs")
