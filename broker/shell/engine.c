@@ -1,0 +1,353 @@
+/* Workers and the writer: every change of the store happens in writer_step(). */
+#include "broker/shell/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PARENT_QUEUE_HIGH  (8u * 1024u * 1024u)
+#define STATUS_EVERY       LTH_MONO_MS(200)
+#define STATUS_PEERS_MAX   20000u
+#define STORE_FULL_WAIT_MS 30000u
+
+lth_now lth_clock_now(void)
+{
+    struct timespec mono, wall;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (lth_now){.mono = (uint64_t)mono.tv_sec * 1000000000u + (uint64_t)mono.tv_nsec,
+                     .wall_ms = (uint64_t)wall.tv_sec * 1000u + (uint64_t)wall.tv_nsec / 1000000u};
+}
+
+/* ---- workers ---- */
+
+static void check_slot(lth_engine *engine, const lth_hasher *hasher, lth_slot *slot)
+{
+    slot->readable = lth_frame_decode(&slot->frame, slot->message.bytes, NULL) == LTH_OK;
+    slot->event.frame = slot->readable ? &slot->frame : NULL;
+    slot->event.checked = NULL;
+    if (!slot->readable || slot->frame.kind != LTH_FRAME_BATCH)
+        return;
+    if (slot->checked == NULL)
+        slot->checked = malloc(sizeof(*slot->checked));
+    if (slot->checked == NULL) {
+        slot->event.frame =
+            NULL; /* out of memory: refused like an unreadable frame, nothing is lost */
+        return;
+    }
+    const lth_broker_conf *conf = atomic_load(&engine->conf);
+    lth_check_env env = {.hasher = *hasher,
+                         .trust = &engine->node->trust,
+                         .registry = &conf->registry,
+                         .schema = &conf->schema};
+    lth_broker_check(slot->checked, &env, &slot->frame.batch);
+    slot->event.checked = slot->checked;
+}
+
+static void *worker_main(void *arg)
+{
+    lth_engine *engine = arg;
+    lth_hasher hasher;
+    lth_diag diag;
+    if (lth_crypto_hasher_new(&hasher, &diag) != LTH_OK)
+        abort();
+    for (lth_slot *slot; (slot = lth_ring_claim(&engine->ring)) != NULL;) {
+        check_slot(engine, &hasher, slot);
+        lth_ring_checked(&engine->ring, slot);
+    }
+    lth_crypto_hasher_free(&hasher);
+    return NULL;
+}
+
+/* ---- writer ---- */
+
+static lth_err core_open(lth_engine *engine, lth_diag *diag)
+{
+    lth_txn *txn = NULL;
+    lth_err err = lth_store_begin(engine->store, true, &txn);
+    if (err != LTH_OK)
+        return lth_fail(diag, err, "store: %s", lth_err_text(err));
+    err = lth_broker_open(&engine->core, &engine->env, txn, lth_clock_now(), diag);
+    if (err != LTH_OK) {
+        lth_store_abort(&txn);
+        return err;
+    }
+    err = lth_store_commit(&txn);
+    if (err != LTH_OK) {
+        lth_broker_free(&engine->core);
+        return lth_fail(diag, err, "store: %s", lth_err_text(err));
+    }
+    return LTH_OK;
+}
+
+static void publish_status(lth_engine *engine, lth_mono now, bool force)
+{
+    if (!force && now - engine->status.at < STATUS_EVERY)
+        return;
+    pthread_mutex_lock(&engine->status_lock);
+    lth_engine_status *s = &engine->status;
+    lth_broker_info_of(engine->core, &s->info);
+    s->n_peers = s->peers == NULL ? 0 : lth_broker_peers(engine->core, s->peers, STATUS_PEERS_MAX);
+    s->at = now;
+    pthread_mutex_unlock(&engine->status_lock);
+}
+
+static lth_err drain_actions(lth_engine *engine)
+{
+    lth_action action;
+    lth_err err = LTH_OK;
+    while (err == LTH_OK && lth_broker_next(engine->core, &action))
+        err = action.kind == LTH_ACTION_SEND
+                  ? lth_outq_send(&engine->outq, action.peer, &action.frame)
+                  : lth_outq_drop(&engine->outq, action.peer);
+    return err;
+}
+
+/* Answers the batches of a step that found the store full; their senders keep them and come again.
+ */
+static void refuse_step(lth_engine *engine, lth_slot *const *slots, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const lth_slot *slot = slots[i];
+        if (slot->event.checked == NULL || slot->event.peer == LTH_PEER_PARENT)
+            continue;
+        const lth_batch_header *h = &slot->event.checked->batch.header;
+        lth_frame frame = {.kind = LTH_FRAME_REJECT,
+                           .reject = {.origin = h->origin,
+                                      .stream = h->stream,
+                                      .epoch = h->epoch,
+                                      .seq = h->batch_seq,
+                                      .code = LTH_REFUSE_store_full,
+                                      .class_ = LTH_REFUSAL_RETRY_LATER,
+                                      .wait_ms = STORE_FULL_WAIT_MS,
+                                      .lane = slot->frame.batch.lane,
+                                      .tier_org = engine->node->org}};
+        (void)!lth_outq_send(&engine->outq, slot->event.peer, &frame);
+    }
+}
+
+static lth_err after_store_full(lth_engine *engine, lth_slot *const *slots, size_t n,
+                                lth_diag *diag)
+{
+    lth_log_event(&engine->node->log, LTH_LEVEL_ERROR, "store_full", "advice=\"limits.store_gib\"");
+    refuse_step(engine, slots, n);
+    pthread_mutex_lock(&engine->status_lock);
+    engine->status.store_full++;
+    pthread_mutex_unlock(&engine->status_lock);
+    lth_broker_free(&engine->core);
+    return core_open(engine, diag);
+}
+
+static lth_err commit_step(lth_engine *engine, lth_txn **txn)
+{
+    lth_mono start = lth_clock_now().mono;
+    lth_err err = lth_store_commit(txn);
+    lth_mono took = lth_clock_now().mono - start;
+    pthread_mutex_lock(&engine->status_lock);
+    engine->status.commits++;
+    engine->status.commit_ns_total += took;
+    if (took > engine->status.commit_ns_max)
+        engine->status.commit_ns_max = took;
+    pthread_mutex_unlock(&engine->status_lock);
+    if (err == LTH_OK)
+        err = lth_broker_committed(engine->core, lth_clock_now());
+    return err == LTH_OK ? drain_actions(engine) : err;
+}
+
+/* One transaction: the first slot and all that are ready behind it, up to the step's limit. */
+static lth_err writer_step(lth_engine *engine, lth_slot *first, lth_diag *diag)
+{
+    lth_slot *slots[LTH_RING_SLOTS];
+    size_t n = 0;
+    lth_txn *txn = NULL;
+    lth_err err = lth_store_begin(engine->store, true, &txn);
+    if (err != LTH_OK)
+        return lth_fail(diag, err, "store: begin: %s", lth_err_text(err));
+    if (first == NULL) {
+        lth_event timer = {.kind = LTH_EVENT_TIMER};
+        err = lth_broker_handle(engine->core, txn, lth_clock_now(), &timer, diag);
+    }
+    for (lth_slot *slot = first; slot != NULL && err == LTH_OK;) {
+        slots[n++] = slot;
+        err = lth_broker_handle(engine->core, txn, lth_clock_now(), &slot->event, diag);
+        slot = err == LTH_OK && n < LTH_RING_SLOTS && !lth_broker_step_full(engine->core)
+                   ? lth_ring_take(&engine->ring, 0)
+                   : NULL;
+        /* reload and stop are published into an empty ring only */
+        LTH_ASSERT(slot == NULL || slot->kind == LTH_SLOT_MESSAGE || slot->kind == LTH_SLOT_EVENT);
+    }
+    if (err == LTH_OK)
+        err = commit_step(engine, &txn);
+    else
+        lth_store_abort(&txn);
+    if (err == LTH_E_STORE_FULL)
+        err = after_store_full(engine, slots, n, diag);
+    lth_ring_release(&engine->ring, n);
+    return err;
+}
+
+static lth_err writer_pump(lth_engine *engine, bool *more, lth_diag *diag)
+{
+    *more = false;
+    lth_txn *txn = NULL;
+    lth_err err = lth_store_begin(engine->store, false, &txn);
+    if (err != LTH_OK)
+        return lth_fail(diag, err, "store: begin: %s", lth_err_text(err));
+    bool room = atomic_load(&engine->outq.parent_bytes) < PARENT_QUEUE_HIGH;
+    if (room)
+        err = lth_broker_pump(engine->core, txn, lth_clock_now(), more, diag);
+    if (err == LTH_OK)
+        err = drain_actions(engine);
+    lth_store_abort(&txn);
+    return err;
+}
+
+static void writer_reload(lth_engine *engine)
+{
+    lth_node_conf old = engine->node->conf;
+    engine->node->conf = engine->next_conf;
+    const lth_broker_conf *conf = engine->node->conf.broker;
+    atomic_store(&engine->conf, conf);
+    engine->env.registry = &conf->registry;
+    engine->env.schema = &conf->schema;
+    engine->env.policy = &conf->policy;
+    lth_broker_reload(engine->core, &conf->registry, &conf->schema, &conf->policy);
+    lth_node_conf_free(&old);
+}
+
+static void writer_failed(lth_engine *engine, lth_err err, const lth_diag *diag)
+{
+    lth_log_event(&engine->node->log, LTH_LEVEL_ERROR, "writer_failed", "error=%s detail=\"%s\"",
+                  lth_err_name(err), diag->text);
+    if (lth_err_class_of(err) == LTH_CLASS_FATAL)
+        _exit(1); /* outcome unknown: the supervisor starts us again from the store */
+    atomic_store(&engine->failed, true);
+}
+
+static void signal_done(lth_engine *engine)
+{
+    uint64_t one = 1;
+    (void)!write(engine->done_fd, &one, sizeof(one));
+}
+
+static void *writer_main(void *arg)
+{
+    lth_engine *engine = arg;
+    lth_diag diag = {0};
+    lth_err err = LTH_OK;
+    bool more = false;
+    while (err == LTH_OK) {
+        bool room = atomic_load(&engine->outq.parent_bytes) < PARENT_QUEUE_HIGH;
+        lth_mono deadline = more && room ? 0 : lth_broker_deadline(engine->core);
+        lth_slot *slot =
+            lth_ring_take(&engine->ring, deadline == 0 && !(more && room) ? 1 : deadline);
+        if (slot != NULL && (slot->kind == LTH_SLOT_STOP || slot->kind == LTH_SLOT_RELOAD)) {
+            bool stop = slot->kind == LTH_SLOT_STOP;
+            if (!stop)
+                writer_reload(engine);
+            lth_ring_release(&engine->ring, 1);
+            signal_done(engine);
+            if (stop)
+                break;
+            continue;
+        }
+        lth_mono now = lth_clock_now().mono;
+        if (slot != NULL || lth_broker_deadline(engine->core) <= now)
+            err = writer_step(engine, slot, &diag);
+        if (err == LTH_OK)
+            err = writer_pump(engine, &more, &diag);
+        publish_status(engine, now, slot == NULL);
+    }
+    if (err != LTH_OK)
+        writer_failed(engine, err, &diag);
+    signal_done(engine);
+    return NULL;
+}
+
+/* ---- start and stop ---- */
+
+static lth_err store_open(lth_engine *engine, lth_diag *diag)
+{
+    const lth_broker_conf *conf = engine->node->conf.broker;
+    lth_store_options options = {.tables = lth_broker_table_names,
+                                 .n_tables = LTH_T_COUNT,
+                                 .map_size = (uint64_t)conf->store_gib << 30,
+                                 .create = true};
+    return lth_store_open_lmdb(&engine->store, conf->node.store, &options, diag);
+}
+
+static void env_fill(lth_engine *engine)
+{
+    lth_node *node = engine->node;
+    const lth_broker_conf *conf = node->conf.broker;
+    engine->env = (lth_broker_env){.org = node->org,
+                                   .has_parent = node->has_parent,
+                                   .parent_org = node->parent_org,
+                                   .hasher = engine->writer_hasher,
+                                   .signer = &node->signer,
+                                   .trust = &node->trust,
+                                   .random = lth_crypto_random(),
+                                   .log = node->log,
+                                   .registry = &conf->registry,
+                                   .schema = &conf->schema,
+                                   .policy = &conf->policy,
+                                   .own_leaf_der = node->leaf_der,
+                                   .own_ca_der = node->ca_der,
+                                   .peers_max = conf->peers_max};
+    atomic_store(&engine->conf, conf);
+}
+
+static lth_err threads_start(lth_engine *engine, lth_diag *diag)
+{
+    uint32_t wanted = engine->node->conf.broker->workers;
+    int rc = pthread_create(&engine->writer, NULL, writer_main, engine);
+    while (rc == 0 && engine->n_workers < wanted) {
+        rc = pthread_create(&engine->workers[engine->n_workers], NULL, worker_main, engine);
+        engine->n_workers += rc == 0 ? 1 : 0;
+    }
+    return rc == 0 ? LTH_OK : lth_fail(diag, LTH_E_NOMEM, "thread: %s", strerror(rc));
+}
+
+lth_err lth_engine_start(lth_engine *engine, lth_node *node, lth_diag *diag)
+{
+    memset(engine, 0, sizeof(*engine));
+    engine->node = node;
+    pthread_mutex_init(&engine->status_lock, NULL);
+    engine->status.peers = calloc(STATUS_PEERS_MAX, sizeof(*engine->status.peers));
+    engine->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    lth_err err = lth_ring_init(&engine->ring, diag);
+    if (err == LTH_OK)
+        err = lth_outq_init(&engine->outq, diag);
+    if (err == LTH_OK)
+        err = lth_crypto_hasher_new(&engine->writer_hasher, diag);
+    if (err == LTH_OK)
+        err = store_open(engine, diag);
+    if (err != LTH_OK)
+        return err;
+    env_fill(engine);
+    err = core_open(engine, diag);
+    if (err != LTH_OK)
+        return err;
+    publish_status(engine, lth_clock_now().mono, true);
+    return threads_start(engine, diag);
+}
+
+void lth_engine_stop(lth_engine *engine)
+{
+    pthread_join(engine->writer, NULL);
+    lth_ring_stop(&engine->ring);
+    for (uint32_t i = 0; i < engine->n_workers; i++)
+        pthread_join(engine->workers[i], NULL);
+    lth_broker_free(&engine->core);
+    lth_store_close(&engine->store);
+    lth_ring_fini(&engine->ring);
+    lth_outq_fini(&engine->outq);
+    lth_crypto_hasher_free(&engine->writer_hasher);
+    free(engine->status.peers);
+    close(engine->done_fd);
+    pthread_mutex_destroy(&engine->status_lock);
+}
