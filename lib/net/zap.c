@@ -19,11 +19,15 @@ typedef struct request {
     bool malformed; /* Too many or too few parts, or one too long. */
 } request;
 
-typedef enum verdict { ALLOWED, DENIED, FAILED } verdict;
+/* CLOSING: the peer is cut without an answer and tries again by itself; after 400 or 500 it does
+ * not. */
+typedef enum verdict { ALLOWED, CLOSING, DENIED, FAILED } verdict;
 static const struct {
     const char *code, *text;
-} VERDICTS[] = {
-    [ALLOWED] = {"200", "OK"}, [DENIED] = {"400", "not allowed"}, [FAILED] = {"500", "handler"}};
+} VERDICTS[] = {[ALLOWED] = {"200", "OK"},
+                [CLOSING] = {"300", "server is closing"},
+                [DENIED] = {"400", "not allowed"},
+                [FAILED] = {"500", "handler"}};
 
 /* 0 and the request; -1 when there is none to read. */
 static int request_read(void *socket, request *in)
@@ -66,16 +70,17 @@ static lth_net__door *door_find(lth_net *net, const request *in)
 
 static verdict judge(lth_net *net, const request *in, char user[USER_ID_SIZE])
 {
-    if (in->malformed || !part_is(in, VERSION, "1.0")) {
-        return DENIED;
+    if (in->malformed) {
+        return FAILED;
     }
     pthread_mutex_lock(&net->mutex);
-    verdict found = FAILED;
+    verdict found = CLOSING;
     lth_id org = {{0}};
     lth_net__door *door = door_find(net, in);
     if (door != NULL) {
         const uint8_t *key = in->parts[CREDENTIALS].p;
-        bool curve = part_is(in, MECHANISM, "CURVE") && in->parts[CREDENTIALS].n == CURVE_KEY;
+        bool curve = part_is(in, VERSION, "1.0") && part_is(in, MECHANISM, "CURVE") &&
+                     in->parts[CREDENTIALS].n == CURVE_KEY;
         found = curve && door->allow(door->allow_ctx, key, &org) ? ALLOWED : DENIED;
         if (memcmp(key, door->probe_key, CURVE_KEY) != 0) {
             atomic_fetch_add(found == ALLOWED ? &door->accepted : &door->refused, 1);
