@@ -13,8 +13,13 @@ static const char *const table_names[FIXTURE_TABLES] = {"first", "second", "thir
 
 void fixture_init(fixture *self, bool lmdb, uint64_t map_size)
 {
+    fixture_init_in(self, "/tmp", lmdb, map_size);
+}
+
+void fixture_init_in(fixture *self, const char *root, bool lmdb, uint64_t map_size)
+{
     *self = (fixture){.lmdb = lmdb, .map_size = map_size};
-    strcpy(self->parent, "/tmp/lth-store-XXXXXX");
+    lth_format(self->parent, sizeof self->parent, "%s/lth-store-XXXXXX", root);
     assert_non_null(mkdtemp(self->parent));
     lth_format(self->dir, sizeof self->dir, "%s/store", self->parent);
 }
@@ -112,16 +117,24 @@ void assert_text(lth_txn *txn, uint32_t table, const char *key, const char *valu
         assert_slice(got, value);
 }
 
+void child_init(void)
+{
+    static const int signals[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+    struct rlimit no_core = {0, 0};
+    setrlimit(RLIMIT_CORE, &no_core);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        signal(signals[i], SIG_DFL);
+    int null = open("/dev/null", O_WRONLY);
+    dup2(null, STDOUT_FILENO);
+    dup2(null, STDERR_FILENO);
+}
+
 void assert_dies(void (*body)(fixture *), fixture *self)
 {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct rlimit no_core = {0, 0};
-        setrlimit(RLIMIT_CORE, &no_core);
-        signal(SIGABRT, SIG_DFL);
-        int null = open("/dev/null", O_WRONLY);
-        dup2(null, STDERR_FILENO);
+        child_init();
         body(self);
         _exit(0);
     }
@@ -138,3 +151,16 @@ uint64_t next_random(uint64_t *state)
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
     return z ^ (z >> 31);
 }
+
+static void toy_hash(void *ctx, const lth_slice *parts, size_t n_parts, uint8_t out[LTH_HASH_SIZE])
+{
+    uint64_t h = 14695981039346656037u;
+    (void)ctx;
+    for (size_t i = 0; i < n_parts; i++)
+        for (size_t j = 0; j < parts[i].n; j++)
+            h = (h ^ parts[i].p[j]) * 1099511628211u;
+    for (size_t i = 0; i < LTH_HASH_SIZE; i += 8)
+        lth_put64(out + i, h + i);
+}
+
+const lth_hasher toy_hasher = {NULL, toy_hash, NULL};

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "lth/hash.h"
 #include "lth/store.h"
 
 #define FIXTURE_TABLES 3u
@@ -25,6 +26,7 @@ typedef struct fixture {
 
 /** A new directory, no store yet. */
 void fixture_init(fixture *self, bool lmdb, uint64_t map_size);
+void fixture_init_in(fixture *self, const char *root, bool lmdb, uint64_t map_size);
 /** Open (for LMDB: open again) the store. */
 void fixture_open(fixture *self);
 lth_err fixture_try_open(const fixture *self, lth_store **out, lth_diag *diag);
@@ -46,8 +48,13 @@ void put_text(lth_txn *txn, uint32_t table, const char *key, const char *value);
 void assert_text(lth_txn *txn, uint32_t table, const char *key, const char *value);
 void assert_slice(lth_slice got, const char *want);
 
+/** First call in a forked child: it dies as a program would, silently, and without a core file. */
+void child_init(void);
 /** @p body run in a child must end in LTH_ASSERT. */
 void assert_dies(void (*body)(fixture *), fixture *self);
 
 /** SplitMix64. */
 uint64_t next_random(uint64_t *state);
+
+/** Stands in for SHA-256 where only equality matters: FNV-1a spread over the output. */
+extern const lth_hasher toy_hasher;
