@@ -253,21 +253,40 @@ class Certificate:
         names = list(der_items(der_only(self.extensions[OID_SAN], 0x30)))
         if len(names) != 1 or names[0][0] != 0x86:
             raise ValueError("not exactly one SAN URI")
-        found = re.fullmatch(rb"lth://([0-9a-f]{32})/([a-z]+)/([0-9]{1,10})", names[0][1])
-        if not found:
+        found = re.fullmatch(rb"lth://([0-9a-f]{32})/([a-z]+)/(0|[1-9][0-9]{0,9})", names[0][1])
+        if not found or int(found[3]) >= 2**32 or int(found[1], 16) == 0:
             raise ValueError("SAN is not lth://ORG/ROLE/N")
         return bytes.fromhex(found[1].decode()), found[2].decode()
 
-    def is_ca(self):
-        basic = self.extensions.get(OID_BASIC, b"\x30\x00")
-        return bytes.fromhex("0101ff") in der_only(basic, 0x30)
+    def basic_constraints(self):
+        """Content of the sequence: empty for a leaf, CA TRUE and a path length for the others."""
+        return der_only(self.extensions[OID_BASIC], 0x30)
 
-    def may_sign_data(self):
-        usage = der_only(self.extensions.get(OID_KEY_USAGE, b"\x03\x02\x07\x00"), 0x03)
-        return bool(usage[1] & 0x80)
+    def key_usage(self):
+        return der_only(self.extensions[OID_KEY_USAGE], 0x03)
 
     def curve_key(self):
         return der_only(self.extensions[OID_CURVE], 0x04)
+
+
+CA_TRUE, PATHLEN_0 = bytes.fromhex("0101ff"), bytes.fromhex("020100")
+KEY_CERT_SIGN, DIGITAL_SIGNATURE = bytes.fromhex("0204"), bytes.fromhex("0780")
+
+
+def check_kinds(leaf, ca, root):
+    """(org, role) of the leaf, or ValueError if one is not what its place demands."""
+    org, role = leaf.identity()
+    if not root.basic_constraints().startswith(CA_TRUE) or root.key_usage() != KEY_CERT_SIGN:
+        raise ValueError("root is not a CA")
+    if ca.basic_constraints() != CA_TRUE + PATHLEN_0 or ca.key_usage() != KEY_CERT_SIGN:
+        raise ValueError("issuer is not a CA for leaves only")
+    if ca.identity()[1] != "ca" or role not in ("agent", "host", "broker", "admin"):
+        raise ValueError("role does not fit the kind of certificate")
+    if leaf.basic_constraints() or leaf.key_usage() != DIGITAL_SIGNATURE:
+        raise ValueError("leaf may do more than sign data")
+    if len(leaf.curve_key()) != 32:
+        raise ValueError("CURVE key")
+    return org, role
 
 
 def check_chain(leaf_der, ca_der, root_der):
@@ -277,13 +296,7 @@ def check_chain(leaf_der, ca_der, root_der):
         root.signed_by(root)
         ca.signed_by(root)
         leaf.signed_by(ca)
-        org, role = leaf.identity()
-        if not root.is_ca() or not ca.is_ca() or ca.identity()[1] != "ca":
-            raise ValueError("issuer is not a CA")
-        if leaf.is_ca() or role not in ("agent", "host", "broker", "admin"):
-            raise ValueError("role of the leaf")
-        if not leaf.may_sign_data() or len(leaf.curve_key()) != 32:
-            raise ValueError("key usage or CURVE key of the leaf")
+        org, role = check_kinds(leaf, ca, root)
     except (ValueError, KeyError, IndexError, EOFError, InvalidSignature) as error:
         raise Refused("certificate", str(error) or "signature") from None
     return leaf, org, role

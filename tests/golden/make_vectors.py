@@ -53,12 +53,13 @@ def name_of(text):
     return der(0x30, der(0x31, der(0x30, der(0x06, bytes.fromhex("550403")), der(0x0C, text.encode()))))
 
 
-def certificate(subject, key, issuer, issuer_key, names, curve_key=None):
-    """DER of an X.509 certificate; a CURVE key makes it a leaf."""
+def certificate(subject, key, issuer, issuer_key, names, curve_key=None, usage=None, pathlen=0):
+    """DER of an X.509 certificate; a CURVE key makes it a leaf, and only a root has no pathlen."""
     algorithm = der(0x30, der(0x06, v.OID_ECDSA_SHA256))
     uris = der(0x30, *[der(0x86, n.encode()) for n in names])
-    basic = der(0x30, b"" if curve_key else der(0x01, b"\xff"))
-    usage = der(0x03, b"\x07\x80" if curve_key else b"\x02\x04")
+    limit = b"" if subject == issuer or pathlen is None else der(0x02, bytes([pathlen]))
+    basic = der(0x30, b"" if curve_key else der(0x01, b"\xff") + limit)
+    usage = der(0x03, usage or (b"\x07\x80" if curve_key else b"\x02\x04"))
     extensions = [extension(v.OID_BASIC, basic, True), extension(v.OID_KEY_USAGE, usage, True)]
     if names:
         extensions.append(extension(v.OID_SAN, uris))
@@ -360,9 +361,19 @@ def bad_certificates(c, proof):
     for name, names in (("two-sans", [school, uri("other", "agent")]), ("no-san", []),
                         ("san-role", [uri("school", "king")]), ("san-case", [school.upper()]),
                         ("san-scheme", [school.replace("lth", "http")]), ("san-open", [school[:-2]]),
-                        ("san-nul", [school + "\0x"])):
+                        ("san-nul", [school + "\0x"]), ("san-zero-number", [school[:-1] + "01"]),
+                        ("san-large-number", [school[:-1] + "4294967296"]),
+                        ("san-zero-org", ["lth://" + 32 * "0" + "/agent/1"]),
+                        ("san-ca-role", [uri("school", "ca")])):
         yield f"certificate-{name}", "certificate", proof(leaf=c.leaf("school", names))
     yield "certificate-other-ca", "certificate", proof(leaf=c.leaf("school", [school], "stranger"), ca=stranger)
+    for name, changes in (("wide-ca", {"pathlen": None}), ("deep-ca", {"pathlen": 1}),
+                          ("ca-usage", {"usage": b"\x07\x80"})):
+        ca = certificate("ca", c.keys["ca"], "root", c.keys["root"], [uri("province", "ca")], **changes)
+        yield f"certificate-{name}", "certificate", proof(ca=ca)
+    yield "certificate-leaf-usage", "certificate", \
+        proof(leaf=certificate("school", c.keys["school"], "ca", c.keys["ca"], [school], bytes(32),
+                               usage=b"\x01\x06"))
     yield "certificate-own-ca", "certificate", proof(ca=stranger)
     yield "certificate-leaf-as-ca", "certificate", \
         proof(leaf=c.leaf("school", [school], "other"), ca=c.certs["other"])
