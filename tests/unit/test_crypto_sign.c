@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,21 +62,29 @@ static int setup(void **state)
     return good ? 0 : -1;
 }
 
+static void remove_dir(const char *path)
+{
+    char child[600];
+    DIR *dir = opendir(path);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        snprintf(child, sizeof child, "%s/%s", path, e->d_name);
+        if (unlink(child) != 0)
+            remove_dir(child);
+    }
+    if (dir)
+        closedir(dir);
+    rmdir(path);
+}
+
 static int teardown(void **state)
 {
     (void)state;
-    char a[128];
-    static const char *const names[] = {
-        "root/root.key", "root/root.crt", "ca/ca.key",   "ca/ca.crt",     "ca/root.crt",
-        "leaf/sign.key", "leaf/sign.crt", "leaf/ca.crt", "leaf/root.crt", "leaf/id.key"};
     lth_crypto_signer_close(&signer);
     lth_crypto_trust_close(&trust);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        unlink(under(a, names[i]));
-    rmdir(under(a, "root"));
-    rmdir(under(a, "ca"));
-    rmdir(under(a, "leaf"));
-    return rmdir(base);
+    remove_dir(base);
+    return 0;
 }
 
 static lth_refusal verify(const char *message, size_t n, const uint8_t sig[LTH_SIG_SIZE])
@@ -162,13 +171,31 @@ static void an_unknown_key_is_said_to_be_unknown(void **state)
     assert_int_equal(trust.find(trust.ctx, signer.key_id, NULL), LTH_REFUSE_none);
 }
 
+#define THREADS      4
+#define NEW_A_THREAD 15 /* together more than the first table of keys has room for */
+
 typedef struct worker {
     pthread_t thread;
     unsigned number;
     unsigned failures;
 } worker;
 
-/* Sign, verify, learn and look up at the same moment. */
+static void leaf_name(char out[32], unsigned thread, unsigned i)
+{
+    snprintf(out, 32, "leaf-%u-%u", thread, i);
+}
+
+static void learn_new(worker *self, unsigned i)
+{
+    char name[32], path[128], bundle[160];
+    lth_key_info info;
+    leaf_name(name, self->number, i);
+    snprintf(bundle, sizeof bundle, "%s/sign.crt", under(path, name));
+    self->failures += lth_crypto_trust_learn_file(&trust, bundle, &info, NULL) != LTH_OK;
+    self->failures += trust.find(trust.ctx, info.key_id, NULL) != LTH_REFUSE_none;
+}
+
+/* Sign, verify, learn and look up at the same moment, while the tables grow. */
 static void *work(void *arg)
 {
     worker *self = arg;
@@ -177,6 +204,8 @@ static void *work(void *arg)
     uint8_t sig[LTH_SIG_SIZE];
     self->failures += lth_crypto_trust_der(&trust, signer.key_id, &leaf, &ca) != LTH_OK;
     for (unsigned i = 0; i < 50 && !self->failures; i++) {
+        if (i < NEW_A_THREAD)
+            learn_new(self, i);
         unsigned message[2] = {self->number, i};
         lth_slice bytes = lth_slice_of(message, sizeof message);
         self->failures += signer.sign(signer.ctx, bytes, sig) != LTH_OK;
@@ -190,15 +219,30 @@ static void *work(void *arg)
     return NULL;
 }
 
+static void make_leaves(void)
+{
+    char dir[128], ca[128], name[32];
+    lth_cert_request leaf = request(3, LTH_ROLE_AGENT);
+    uint8_t curve_key[32] = {1};
+    leaf.curve_key = curve_key;
+    for (unsigned i = 0; i < THREADS * NEW_A_THREAD; i++) {
+        leaf_name(name, i / NEW_A_THREAD, i % NEW_A_THREAD);
+        leaf.org.b[1] = curve_key[1] = (uint8_t)i;
+        assert_int_equal(lth_crypto_make_leaf(under(dir, name), under(ca, "ca"), &leaf, NULL),
+                         LTH_OK);
+    }
+}
+
 static void threads_share_a_trust_and_a_signer(void **state)
 {
     (void)state;
-    worker workers[4] = {0};
-    for (unsigned i = 0; i < 4; i++) {
+    worker workers[THREADS] = {0};
+    make_leaves();
+    for (unsigned i = 0; i < THREADS; i++) {
         workers[i].number = i;
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
-    for (unsigned i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < THREADS; i++) {
         pthread_join(workers[i].thread, NULL);
         assert_int_equal(workers[i].failures, 0);
     }

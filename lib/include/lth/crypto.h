@@ -31,7 +31,8 @@ LTH_MUST_USE lth_err lth_crypto_trust_of_der(lth_trust *out, lth_slice root_der,
 void lth_crypto_trust_close(lth_trust *trust);
 /** SHA-256 of the root certificate's DER. */
 void lth_crypto_trust_root_hash(const lth_trust *trust, uint8_t out[LTH_HASH_SIZE]);
-/** Learn from a PEM bundle: leaf first, its CA second. */
+/** Learn from a PEM bundle: leaf first, its CA second. LTH_E_IO, LTH_E_FORMAT (not two PEM
+ * certificates), LTH_E_REFUSED; the diag names the file and the reason. */
 LTH_MUST_USE lth_err lth_crypto_trust_learn_file(lth_trust *trust, const char *path,
                                                  lth_key_info *info, lth_diag *diag);
 /** DER of a learned leaf and of its CA; borrowed until close (certificates are kept for ever).
@@ -39,15 +40,20 @@ LTH_MUST_USE lth_err lth_crypto_trust_learn_file(lth_trust *trust, const char *p
 LTH_MUST_USE lth_err lth_crypto_trust_der(const lth_trust *trust,
                                           const uint8_t key_id[LTH_HASH_SIZE], lth_slice *leaf_der,
                                           lth_slice *ca_der);
-/** The learned key whose certificate names this CURVE key; for the ZAP handler. LTH_E_NOT_FOUND. */
+/** The learned key whose certificate names this CURVE key; for the ZAP handler. Where several do, a
+ * leaf that is not a host's goes before one that is, then the org learned first keeps it, then the
+ * org's certificate that ends later. LTH_E_NOT_FOUND. */
 LTH_MUST_USE lth_err lth_crypto_trust_by_curve(const lth_trust *trust, const uint8_t curve_key[32],
                                                lth_key_info *out);
 
 /** Make a node's or school's keys and certificates. All files are written to a temporary name,
- * synced and renamed; keys mode 0400, certificates 0444. EXISTS if any is there already. */
+ * synced and renamed; keys mode 0400, certificates 0444. EXISTS if any is there already, and
+ * then nothing is written. The directory is made (0700) if missing. A certificate never ends later
+ * than the one above it; LTH_E_CONFIG when that has expired. Also LTH_E_IO, LTH_E_FORMAT (key and
+ * certificate above do not belong together), LTH_E_CRYPTO. */
 typedef struct lth_cert_request {
     lth_id org;
-    lth_role role;
+    lth_role role;            /**< Of a leaf: agent, host, broker or admin; not read otherwise. */
     uint32_t number;          /**< <n> of the SAN. */
     uint64_t now_ms;          /**< notBefore = now - 48 h. */
     uint32_t days;            /**< 400 for leaves, 3,650 for CAs, 7,300 for the root. */

@@ -65,10 +65,14 @@ typedef struct lth_trust {
     void *ctx;
     /** LTH_REFUSE_none or unknown_key. @p out optional. */
     lth_refusal (*find)(void *ctx, const uint8_t key_id[LTH_HASH_SIZE], lth_key_info *out);
-    /** LTH_REFUSE_none, unknown_key or bad_signature. Does not judge validity dates. */
+    /** LTH_REFUSE_none, unknown_key, bad_signature, or busy when memory is short. Does not judge
+     * validity dates. */
     lth_refusal (*verify)(void *ctx, const uint8_t key_id[LTH_HASH_SIZE], lth_slice message,
                           const uint8_t sig[LTH_SIG_SIZE]);
     /** Check a leaf certificate and the CA certificate that signed it (both DER) up to the root and
-     * keep them in memory. LTH_REFUSE_none, wrong_key (malformed, no chain, no or two SANs). */
+     * keep them in memory. Idempotent; of two certificates of one key `find` tells the one that
+     * ends later, and one key has one org, role and issuing org for ever. LTH_REFUSE_none,
+     * wrong_key (malformed, no chain, no or two SANs, key of another org), store_full (262,144
+     * leaves, 1,024 CAs, memory). */
     lth_refusal (*learn)(void *ctx, lth_slice leaf_der, lth_slice ca_der, lth_key_info *out);
 } lth_trust;
