@@ -80,7 +80,9 @@ static void read_statements(lth_slice bytes)
     (void)lth_receipt_decode(&receipt, bytes);
     (void)lth_grant_decode(&grant, bytes);
     (void)lth_frontier_decode(&frontier, bytes);
-    (void)lth_statement_verify(bytes, attest.key_id, &trust);
+    bool has_signature = bytes.n > LTH_SIG_SIZE;
+    require(lth_statement_verify(bytes, attest.key_id, &trust) ==
+            (has_signature ? LTH_REFUSE_none : LTH_REFUSE_bad_signature));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -92,7 +94,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lth_diag diag;
     size_t head = size < LTH_BATCH_SIGNED_SIZE ? size : LTH_BATCH_SIGNED_SIZE;
     lth_slice body = lth_slice_of(data + head, size - head);
-    (void)lth_batch_verify(&check, &h, &trust, lth_slice_of(data, head), body, leaves, &diag);
+    lth_refusal code =
+        lth_batch_verify(&check, &h, &trust, lth_slice_of(data, head), body, leaves, &diag);
+    require(code != LTH_REFUSE_none || check.headers_only ||
+            check.n_records == check.header.rec_count);
     read_records(&h, body);
     read_statements(lth_slice_of(data, size));
     return 0;
