@@ -1,5 +1,6 @@
 /* What only the store in memory has: planned faults, copies, crashes, canonical hashes. */
 #include "lib/store/store_mem.h"
+#include "lib/store/tree.h"
 #include "tests/store/fixture.h"
 
 static int setup(void **state)
@@ -155,13 +156,69 @@ static void test_hash_is_of_contents_only(void **state)
     fixture_fini(&disk);
 }
 
+/** Check order and balance of every node; returns the height. */
+static int check_tree(const lth_tree_node *node, size_t *n)
+{
+    if (node == NULL)
+        return 0;
+    int left = check_tree(node->kid[0], n);
+    int right = check_tree(node->kid[1], n);
+    assert_in_range(left - right + 1, 0, 2);
+    assert_int_equal(node->height, 1 + (left > right ? left : right));
+    for (int side = 0; side < 2; side++)
+        if (node->kid[side] != NULL)
+            assert_true((lth_slice_compare(lth_tree_key(node->kid[side]->item),
+                                           lth_tree_key(node->item)) > 0) == (side == 1));
+    ++*n;
+    return node->height;
+}
+
+enum order { ASCENDING, DESCENDING, SHUFFLED };
+
+static uint32_t nth_key(enum order order, uint32_t i)
+{
+    return order == ASCENDING ? i : order == DESCENDING ? ~i : i * 2654435761u;
+}
+
+static void test_tree_stays_balanced(void **state)
+{
+    const uint32_t n_keys = 1500;
+    (void)state;
+    for (int order = ASCENDING; order <= SHUFFLED; order++) {
+        lth_tree_pool pool = {0};
+        lth_tree_node *root = NULL;
+        lth_tree_node *kept = NULL;
+        uint8_t key[4];
+        for (uint32_t i = 0; i < 2 * n_keys; i++) {
+            bool add = i < n_keys;
+            if (i % 64 == 0) { /* From time to time somebody holds the version. */
+                lth_tree_release(&pool, kept);
+                kept = lth_tree_retain(root);
+            }
+            assert_int_equal(lth_tree_prepare(&pool, root), LTH_OK);
+            lth_put32(key, nth_key((enum order)order, add ? i : i - n_keys));
+            root = add ? lth_tree_set(&pool, root, lth_tree_item_new(lth_slice_of(key, 4), 0))
+                       : lth_tree_del(&pool, root, lth_slice_of(key, 4));
+            size_t n = 0;
+            if (i % 37 == 0) {
+                check_tree(root, &n);
+                assert_int_equal(n, add ? i + 1 : 2 * n_keys - i - 1);
+            }
+        }
+        assert_null(root);
+        lth_tree_release(&pool, kept);
+        lth_tree_pool_fini(&pool);
+    }
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_fault_hits_the_nth_call),      TEST(test_full_does_not_hit_reads),
-        TEST(test_unknown_outcome_both_ways),    TEST(test_crash_loses_what_is_open),
-        TEST(test_clone_is_the_committed_state), TEST(test_hash_is_of_contents_only),
+        TEST(test_tree_stays_balanced),      TEST(test_fault_hits_the_nth_call),
+        TEST(test_full_does_not_hit_reads),  TEST(test_unknown_outcome_both_ways),
+        TEST(test_crash_loses_what_is_open), TEST(test_clone_is_the_committed_state),
+        TEST(test_hash_is_of_contents_only),
     };
     return cmocka_run_group_tests_name("store in memory", tests, NULL, NULL);
 }
