@@ -66,8 +66,8 @@ static int replay(const char *path, int depth)
         if (entry->d_name[0] == '.') {
             continue;
         }
-        (void)snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
-        int n = replay(inner, depth + 1);
+        int size = snprintf(inner, sizeof inner, "%s/%s", path, entry->d_name);
+        int n = size < PATH_SIZE ? replay(inner, depth + 1) : NOT_A_FILE;
         total = n == NOT_A_FILE ? NOT_A_FILE : total + n;
     }
     (void)closedir(folder);
