@@ -191,6 +191,28 @@ static void every_proof_fails_at_the_same_step(void **state)
     }
 }
 
+/* Even with the checksum made to fit, no byte of a proof is without a guard. */
+static void no_byte_of_a_proof_can_be_changed(void **state)
+{
+    (void)state;
+    lth_buf file;
+    lth_proof proof;
+    lth_batch_header header;
+    read_vector("proof/redacted.bin", &file);
+    size_t content = file.n - LTH_HASH_SIZE;
+    for (size_t i = 0; i < content; i++) {
+        file.p[i] ^= 1;
+        lth_sha256(&world.h, file.p, content, file.p + content);
+        lth_proof_step step =
+            lth_proof_check(&world.h, &world.trust, lth_buf_slice(&file), &proof, &header, NULL);
+        if (step == LTH_PROOF_OK) {
+            fail_msg("byte %zu may be changed", i);
+        }
+        file.p[i] ^= 1;
+    }
+    lth_buf_fini(&file);
+}
+
 /* ---- statements: decoded fields are written down again, by name, and compared as JSON */
 
 static void put_hex(json_t *out, const char *key, const void *p, size_t n)
@@ -401,6 +423,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_batch_gives_the_same_answer),
         cmocka_unit_test(every_refusal_has_a_vector),
         cmocka_unit_test(every_proof_fails_at_the_same_step),
+        cmocka_unit_test(no_byte_of_a_proof_can_be_changed),
         cmocka_unit_test(every_statement_has_the_same_fields),
         cmocka_unit_test(every_tree_has_the_same_root),
     };
