@@ -221,8 +221,10 @@ class Certificate:
 
     def __init__(self, der):
         tbs, algorithm, signature = der_items(der_only(der, 0x30))
-        if list(der_items(algorithm[1]))[0][1] != OID_ECDSA_SHA256 or signature[1][:1] != b"\0":
+        if algorithm[1] != b"\x06\x08" + OID_ECDSA_SHA256 or signature[1][:1] != b"\0":
             raise ValueError("not ECDSA with SHA-256")
+        if (tbs[0], algorithm[0], signature[0]) != (0x30, 0x30, 0x03):
+            raise ValueError("not the parts of a certificate")
         self.tbs, self.signature = tbs[2], signature[1][1:]
         fields = list(der_items(tbs[1]))
         _, _, inner_algorithm, self.issuer, _, self.subject, spki = (f[2] for f in fields[:7])
