@@ -12,6 +12,7 @@ struct lth_net_client {
     int monitor_fd;
     lth_net_state state;
     int refusal;
+    int64_t lost_ms; /* When the connection ended; 0 once libzmq says that it will try again. */
 };
 
 static const lth_net__option DEALER[] = {
@@ -22,9 +23,13 @@ static const lth_net__option DEALER[] = {
     {0},
 };
 
+/* How long libzmq may take to say that it will try again. After an error of form (a byte changed on
+ * the way is enough) it says nothing, and never tries. */
+#define RETRY_ANNOUNCED_MS 2000
+
 #define EVENTS                                                                                     \
-    (ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |    \
-     ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+    (ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |          \
+     ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
 
 static int reconnect_ms(const lth_net_client_options *options)
 {
@@ -137,6 +142,7 @@ static void apply(lth_net_client *self, uint16_t event, uint32_t value)
     switch (event) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         self->state = LTH_NET_UP;
+        self->lost_ms = 0;
         break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
         self->refusal = (int)value;
@@ -147,6 +153,10 @@ static void apply(lth_net_client *self, uint16_t event, uint32_t value)
         break;
     case ZMQ_EVENT_DISCONNECTED:
         self->state = self->state == LTH_NET_UP ? LTH_NET_DOWN : self->state;
+        self->lost_ms = lth_net__ms();
+        break;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+        self->lost_ms = 0;
         break;
     default:
         break;
@@ -166,6 +176,9 @@ lth_net_state lth_net_client_state(lth_net_client *self)
         }
         (void)zmq_recv(self->monitor, part, sizeof part, ZMQ_DONTWAIT);
         apply(self, event, value);
+    }
+    if (self->lost_ms != 0 && lth_net__ms() - self->lost_ms > RETRY_ANNOUNCED_MS) {
+        self->state = LTH_NET_REFUSED;
     }
     return self->state;
 }

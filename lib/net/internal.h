@@ -38,6 +38,8 @@ struct lth_net {
 
 uint64_t lth_net__number(lth_net *net);
 lth_err lth_net__fail(lth_diag *diag, const char *what);
+/** Monotonic milliseconds. */
+int64_t lth_net__ms(void);
 
 /** Start the handler unless it runs. */
 LTH_MUST_USE lth_err lth_net__zap_start(lth_net *net, lth_diag *diag);

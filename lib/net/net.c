@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MESSAGE_MAX (1024 * 1024)
@@ -29,6 +30,13 @@ static const lth_net__option COMMON[] = {
 lth_err lth_net__fail(lth_diag *diag, const char *what)
 {
     return lth_fail(diag, LTH_E_NET, "ZeroMQ %s: %s", what, zmq_strerror(zmq_errno()));
+}
+
+int64_t lth_net__ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 uint64_t lth_net__number(lth_net *net)

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "lib/net/internal.h"
 
@@ -81,20 +80,13 @@ static bool own_endpoint(const lth_net_server *self, char out[ENDPOINT_SIZE])
     return true;
 }
 
-static int64_t monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static lth_net_state probe_wait(lth_net_client *probe)
 {
     int fds[2];
     lth_net_client_fds(probe, fds);
-    int64_t end = monotonic_ms() + PROBE_MS;
+    int64_t end = lth_net__ms() + PROBE_MS;
     lth_net_state state = lth_net_client_state(probe);
-    for (int64_t left = PROBE_MS; state == LTH_NET_DOWN && left > 0; left = end - monotonic_ms()) {
+    for (int64_t left = PROBE_MS; state == LTH_NET_DOWN && left > 0; left = end - lth_net__ms()) {
         struct pollfd monitor = {.fd = fds[1], .events = POLLIN};
         (void)poll(&monitor, 1, (int)left);
         state = lth_net_client_state(probe);

@@ -39,8 +39,8 @@ typedef struct lth_net_server_options {
 LTH_MUST_USE lth_err lth_net_server_open(lth_net_server **out, lth_net *net,
                                          const lth_net_server_options *options, lth_diag *diag);
 void lth_net_server_close(lth_net_server **self);
-int lth_net_server_fd(
-    const lth_net_server *self); /**< For poll(); after readiness drain until AGAIN. */
+/** For poll(); after readiness drain until AGAIN. Sending never hides an arrival. */
+int lth_net_server_fd(const lth_net_server *self);
 
 /** Routing id as ZeroMQ gives it. */
 typedef struct lth_net_peer {
@@ -81,8 +81,10 @@ void lth_net_client_close(lth_net_client **self);
 void lth_net_client_fds(const lth_net_client *self, int fds[2]);
 
 typedef enum lth_net_state { LTH_NET_DOWN, LTH_NET_UP, LTH_NET_REFUSED } lth_net_state;
-/** Drain the monitor: state after all events so far. REFUSED: the server answered 400; the socket
- * will not try again: close it and open another after a back-off (1 s doubling to 15 minutes). */
+/** Drain the monitor: state after all events so far. Call it when the monitor's descriptor is ready
+ * and at least every few seconds while DOWN. REFUSED: the server answered 400, or libzmq gave up
+ * for another reason; the socket will not try again: close it and open another after a back-off
+ * (1 s doubling to 15 minutes). */
 lth_net_state lth_net_client_state(lth_net_client *self);
 /** One payload part. LTH_OK, LTH_E_AGAIN. */
 LTH_MUST_USE lth_err lth_net_client_recv(lth_net_client *self, lth_net_message *out);
