@@ -7,7 +7,7 @@
  *
  * One step = one store transaction:
  *   begin(write) -> lth_agent_handle()* -> lth_agent_seal() -> commit -> lth_agent_committed() ->
- *   begin(read) -> lth_agent_pump() -> drain lth_agent_next().
+ *   begin(read) -> lth_agent_pump() -> drain lth_agent_next() -> end the read transaction.
  * What rows changed since the last step is sealed by lth_agent_seal() into batches in the same
  * transaction as the hash map that says so: a crash loses or doubles nothing. The driver ends a
  * step when lth_agent_step_full(), at the end of a scan, or after 250 ms.
@@ -34,9 +34,9 @@
     X(spool)  /* org prefix 8 | dataset 2 | record_id 16 -> a mapped row waiting for its snapshot  \
                  chunk */                                                                          \
     X(areceipt) /* origin 16 | stream 8 | tier 16 -> receipt bytes */                              \
-    X(aheld) /* origin 16 | stream 8 | epoch 4 | seq 8 | index 4 -> LTH_FRAME_HELD as table value  \
-              */                                                                                   \
-    X(scan)  /* org prefix 8 | dataset 2 -> last scan: times, rows, fault, counts */
+    X(aheld)    /* origin 16 | stream 8 | epoch 4 | seq 8 | index 4 -> lth_agent_held_encode()     \
+                 */                                                                                \
+    X(scan)     /* org prefix 8 | dataset 2 -> last scan: times, rows, fault, counts */
 
 enum lth_agent_store_table {
 #define X(name) LTH_A_##name,
@@ -82,6 +82,11 @@ typedef struct lth_agent_head {
 size_t lth_agent_head_encode(uint8_t out[128], const lth_agent_head *head);
 bool lth_agent_head_decode(lth_agent_head *out, lth_slice in);
 
+/** A row of table `aheld`. */
+#define LTH_AGENT_HELD_BYTES 40u
+size_t lth_agent_held_encode(uint8_t out[LTH_AGENT_HELD_BYTES], const lth_frame_held *held);
+bool lth_agent_held_decode(lth_frame_held *out, lth_slice key, lth_slice value);
+
 /** Last scan of one table, as `status` shows it. */
 typedef struct lth_scan_info {
     uint64_t started_ms, ended_ms, last_good_ms;
@@ -122,6 +127,7 @@ typedef struct lth_agent_env {
                          this long. */
     uint32_t scans_max; /**< Rounds under way at once; 1..8. */
     uint32_t keep_days; /**< >= 35 */
+    uint32_t dict_ver;  /**< lth_schema.dict_ver; into batch headers and LINK_HELLO. */
 } lth_agent_env;
 
 typedef struct lth_agent lth_agent;
@@ -150,7 +156,8 @@ typedef struct lth_agent_event {
 typedef enum lth_agent_action_kind { LTH_AACTION_SEND, LTH_AACTION_SCAN } lth_agent_action_kind;
 typedef struct lth_agent_action {
     lth_agent_action_kind kind;
-    lth_frame frame; /**< SEND: slices valid until the next call of handle, seal or pump. */
+    lth_frame frame; /**< SEND: slices valid until the next call of handle, seal or pump, and while
+                        pump's read transaction is open (a batch is lent by the store). */
     uint32_t school; /**< SCAN: start a round of this school. */
     uint64_t tables; /**< Bit per table. */
 } lth_agent_action;

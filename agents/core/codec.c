@@ -1,0 +1,142 @@
+#include "internal.h"
+
+const char *const lth_agent_table_names[LTH_A_COUNT] = {
+#define X(name) #name,
+    LTH_AGENT_TABLES(X)
+#undef X
+};
+
+typedef struct fault_text {
+    const char *name, *vi, *en;
+} fault_text;
+
+static const fault_text FAULTS[] = {
+#define X(name, number, vi, en) [number] = {#name, vi, en},
+    LTH_SCAN_FAULT_MAP(X)
+#undef X
+};
+#define FAULTS_N (sizeof FAULTS / sizeof FAULTS[0])
+
+const char *lth_scan_fault_name(lth_scan_fault fault)
+{
+    return (size_t)fault < FAULTS_N ? FAULTS[fault].name : "unknown";
+}
+
+const char *lth_scan_fault_text(lth_scan_fault fault, bool english)
+{
+    if ((size_t)fault >= FAULTS_N) {
+        return "";
+    }
+    return english ? FAULTS[fault].en : FAULTS[fault].vi;
+}
+
+static void write_position(lth_wr *wr, const lth_position *at)
+{
+    lth_wr32(wr, at->epoch);
+    lth_wr64(wr, at->seq);
+    lth_wr_bytes(wr, at->hash, LTH_HASH_SIZE);
+}
+
+static void read_position(lth_rd *rd, lth_position *at)
+{
+    at->epoch = lth_rd32(rd);
+    at->seq = lth_rd64(rd);
+    lth_rd_copy(rd, at->hash, LTH_HASH_SIZE);
+}
+
+size_t lth_agent_head_encode(uint8_t out[128], const lth_agent_head *head)
+{
+    lth_wr wr = lth_wr_of(out, 128);
+    write_position(&wr, &head->at);
+    lth_wr64(&wr, head->next_rec_seq);
+    write_position(&wr, &head->acked);
+    lth_wr8(&wr, head->resync ? 1 : 0);
+    lth_wr16(&wr, (uint16_t)head->stopped);
+    LTH_ASSERT(!wr.bad);
+    return lth_wr_size(&wr);
+}
+
+bool lth_agent_head_decode(lth_agent_head *out, lth_slice in)
+{
+    lth_rd rd = lth_rd_of(in);
+    read_position(&rd, &out->at);
+    out->next_rec_seq = lth_rd64(&rd);
+    read_position(&rd, &out->acked);
+    uint8_t resync = lth_rd8(&rd);
+    out->resync = resync == 1;
+    out->stopped = (lth_refusal)lth_rd16(&rd);
+    return lth_rd_done(&rd) && resync <= 1 && out->next_rec_seq >= 1;
+}
+
+size_t lth_scan_info_encode(uint8_t out[64 + LTH_DETAIL_MAX], const lth_scan_info *info)
+{
+    size_t detail = strlen(info->detail);
+    LTH_ASSERT(detail < LTH_DETAIL_MAX);
+    lth_wr wr = lth_wr_of(out, 64 + LTH_DETAIL_MAX);
+    lth_wr64(&wr, info->started_ms);
+    lth_wr64(&wr, info->ended_ms);
+    lth_wr64(&wr, info->last_good_ms);
+    lth_wr8(&wr, (uint8_t)info->fault);
+    lth_wr32(&wr, info->faults_in_a_row);
+    lth_wr64(&wr, info->rows);
+    lth_wr64(&wr, info->changed);
+    lth_wr64(&wr, info->deleted);
+    lth_wr64(&wr, info->invalid);
+    lth_wr_bytes(&wr, info->detail, detail);
+    LTH_ASSERT(!wr.bad);
+    return lth_wr_size(&wr);
+}
+
+bool lth_scan_info_decode(lth_scan_info *out, lth_slice in)
+{
+    lth_rd rd = lth_rd_of(in);
+    out->started_ms = lth_rd64(&rd);
+    out->ended_ms = lth_rd64(&rd);
+    out->last_good_ms = lth_rd64(&rd);
+    out->fault = (lth_scan_fault)lth_rd8(&rd);
+    out->faults_in_a_row = lth_rd32(&rd);
+    out->rows = lth_rd64(&rd);
+    out->changed = lth_rd64(&rd);
+    out->deleted = lth_rd64(&rd);
+    out->invalid = lth_rd64(&rd);
+    size_t detail = lth_rd_left(&rd);
+    memset(out->detail, 0, sizeof out->detail);
+    if (rd.bad || detail >= LTH_DETAIL_MAX || (size_t)out->fault >= FAULTS_N) {
+        return false;
+    }
+    lth_rd_copy(&rd, out->detail, detail);
+    return lth_rd_done(&rd);
+}
+
+size_t lth_agent_held_encode(uint8_t out[LTH_AGENT_HELD_BYTES], const lth_frame_held *held)
+{
+    lth_wr wr = lth_wr_of(out, LTH_AGENT_HELD_BYTES);
+    lth_wr16(&wr, held->dataset);
+    lth_wr_bytes(&wr, held->record_id.b, sizeof held->record_id.b);
+    lth_wr16(&wr, (uint16_t)held->code);
+    lth_wr16(&wr, held->group);
+    lth_wr16(&wr, held->field);
+    lth_wr_bytes(&wr, held->tier_org.b, sizeof held->tier_org.b);
+    LTH_ASSERT(!wr.bad && wr.p == wr.end);
+    return lth_wr_size(&wr);
+}
+
+bool lth_agent_held_decode(lth_frame_held *out, lth_slice key, lth_slice value)
+{
+    *out = (lth_frame_held){0};
+    lth_rd rd = lth_rd_of(key);
+    lth_rd_copy(&rd, out->origin.b, sizeof out->origin.b);
+    out->stream = lth_rd64(&rd);
+    out->epoch = lth_rd32(&rd);
+    out->seq = lth_rd64(&rd);
+    out->index = lth_rd32(&rd);
+    bool fine = lth_rd_done(&rd);
+    rd = lth_rd_of(value);
+    out->dataset = lth_rd16(&rd);
+    lth_rd_copy(&rd, out->record_id.b, sizeof out->record_id.b);
+    out->code = (lth_refusal)lth_rd16(&rd);
+    out->group = lth_rd16(&rd);
+    out->field = lth_rd16(&rd);
+    lth_rd_copy(&rd, out->tier_org.b, sizeof out->tier_org.b);
+    return fine && lth_rd_done(&rd);
+}

@@ -1,0 +1,353 @@
+/**
+ * @file agents/core/internal.h
+ * What the files of agents/core share.
+ *
+ * A row goes through rows.c (new, changed, unchanged), with defer.c for natural keys that another
+ * row holds, then as a pending change to seal.c or, in a resync, to the spool of snapshot.c. What
+ * a complete scan did not see is found by sweep.c. Sessions with the broker are link.c and
+ * resume.c; what it answers is answers.c; the outbox is outbox.c.
+ */
+#pragma once
+
+#include "agent.h"
+#include "mutant.h"
+
+#define PRINT_SIZE         16u /**< Bytes kept of a hash of a key, a row, a natural key. */
+#define KEY_SIZE           (8u + 2u + PRINT_SIZE)
+#define TABLE_KEY_SIZE     (8u + 2u)
+#define STREAM_KEY_SIZE    (16u + 8u)
+#define ENTRY_KEY_SIZE     (STREAM_KEY_SIZE + 4u + 8u)
+
+#define STEP_RECORDS_MAX   500u
+#define STEP_BYTES_MAX     (LTH_BATCH_BODY_MAX / 2u)
+#define BACKLOG_BATCHES    16u /**< More batches unacknowledged: new ones take the slow lane. */
+#define CUT_AHEAD          8u  /**< Snapshot chunks are cut while fewer batches wait. */
+#define DEFERRED_BYTES_MAX (4u * 1024u * 1024u)
+#define ARENA_BYTES_MAX    (64u * 1024u * 1024u)
+
+#define TIMEOUT_ANSWER     LTH_MONO_S(30)
+#define TIMEOUT_STALL      LTH_MONO_S(60)
+#define HEARTBEAT_EVERY    LTH_MONO_S(15)
+#define WAIT_LEAST_MS      1000u
+#define WAIT_MOST_MS       (15u * 60u * 1000u)
+
+/** Flags of a row of table `map`. */
+enum {
+    MAP_INVALID = 1,     /**< Last sent with LTH_RECORD_INVALID. */
+    MAP_CLASH = 2,       /**< Another row has its natural key: looked at again in every scan. */
+    MAP_HAS_NATURAL = 4, /**< `natmap` names this row for its natural bytes. */
+};
+
+typedef struct agent_map_row {
+    lth_id record_id;
+    uint8_t hash[PRINT_SIZE];
+    uint8_t flags;
+    lth_slice natural; /**< Last sound one; else as the row has it. In the row arena. */
+} agent_map_row;
+
+/** One row under way. */
+typedef struct agent_row {
+    const lth_cell *cells;
+    lth_slice local_key;
+    uint8_t key[PRINT_SIZE];
+    uint8_t hash[PRINT_SIZE];
+    bool known; /**< `old` is its row of the map. */
+    agent_map_row old;
+    lth_mapped_row mapped;
+    lth_slice natural;
+    bool natural_sound;
+    uint8_t natural_print[PRINT_SIZE];
+} agent_row;
+
+/** Key hashes seen in one scan; open addressing. */
+typedef struct agent_seen {
+    uint8_t (*slots)[PRINT_SIZE];
+    uint32_t n, cap; /**< cap is 0 or a power of two. */
+    bool zero;       /**< The hash of zeros, which marks an empty slot. */
+} agent_seen;
+
+/** A row whose natural key another local key has: decided at the end of its table. */
+typedef struct agent_deferred {
+    struct agent_deferred *next;
+    uint8_t natural_print[PRINT_SIZE];
+    bool done;
+    lth_cell *cells;
+} agent_deferred;
+
+/** One table of a round under way. */
+typedef struct agent_scan {
+    enum { SCAN_READING, SCAN_SWEEPING, SCAN_SETTLING } state;
+    bool spooling; /**< Every row goes to the spool: a snapshot is due. */
+    bool first;    /**< The table was never read to its end before. */
+    bool stopped;  /**< No further rows are looked at. */
+    bool clean;
+    bool swept_any;
+    uint8_t swept[PRINT_SIZE]; /**< Last key the sweep looked at. */
+    lth_scan_info info;
+    agent_seen seen;
+    lth_arena *deferred_arena;
+    agent_deferred *deferred, **deferred_end;
+} agent_scan;
+
+typedef struct agent_round {
+    uint64_t tables, ended; /**< Bit per table. */
+    bool over;
+    bool sealed_live;
+    uint64_t started_ms;
+    agent_scan *scans[]; /**< By table; NULL before its first row and after its end. */
+} agent_round;
+
+typedef enum agent_resync {
+    RESYNC_NONE = 0,
+    RESYNC_DUE = 1,    /**< The next complete scan goes to the spool. */
+    RESYNC_CUTTING = 2 /**< The spool is complete; chunks are cut from it. */
+} agent_resync;
+
+typedef struct agent_table {
+    const lth_mapping *mapping;
+    uint32_t every_ms;
+    uint8_t print[PRINT_SIZE]; /**< Of dataset and mapping. */
+    lth_mono due;
+    lth_scan_fault fault;
+    uint32_t faults_in_a_row;
+    uint64_t last_good_ms;
+    bool read_before;
+    agent_resync resync;
+    lth_id cut_to; /**< Upper end of the last chunk. */
+} agent_table;
+
+/** A change waiting for the end of the step. */
+typedef struct agent_change {
+    struct agent_change *next;
+    lth_lane lane;
+    size_t widest; /**< Bytes after the widest redaction. */
+    lth_op op;
+    uint16_t dataset;
+    uint32_t flags;
+    lth_id record_id;
+    uint64_t commit_ms;
+    uint8_t seed[16];
+    uint32_t n_groups;
+    struct {
+        uint16_t number;
+        lth_slice value;
+    } groups[];
+} agent_change;
+
+typedef enum agent_session {
+    SESSION_IDLE,  /**< A HELLO is due. */
+    SESSION_HELLO, /**< Sent; RESUME awaited. */
+    SESSION_EPOCH, /**< EPOCH_REQUEST sent. */
+    SESSION_GO,
+    SESSION_WAIT, /**< HELLO again at `until`. */
+    SESSION_STOPPED,
+} agent_session;
+
+typedef struct agent_school {
+    const lth_agent_school *conf;
+    lth_agent_head head;
+    bool head_dirty;
+    agent_table *tables;
+    agent_round *round;
+    lth_mono not_before; /**< No round before this, unless asked for. */
+    bool scan_now;
+    agent_change *first, *last;
+    agent_session session;
+    lth_mono until;
+    uint64_t next_send, confirmed; /**< Numbers in this session; in flight = between them. */
+    int next_lane;                 /**< Lane of next_send's batch; -1 unknown. */
+} agent_school;
+
+typedef enum agent_item_kind {
+    ITEM_LINK_HELLO,
+    ITEM_CERTS,
+    ITEM_HELLO,
+    ITEM_EPOCH_REQUEST,
+    ITEM_HEARTBEAT,
+    ITEM_BATCH,
+    ITEM_SCAN
+} agent_item_kind;
+
+/** An action in waiting; made into a frame when taken. */
+typedef struct agent_item {
+    agent_item_kind kind;
+    uint32_t school;
+    lth_lane lane;
+    uint64_t tables;
+    lth_slice signed_header, body;
+} agent_item;
+
+struct lth_agent {
+    lth_agent_env env;
+    lth_agent_info info;
+    lth_now now;
+    bool format_stored;
+    agent_school *schools;
+    uint32_t *by_org; /**< Indexes of schools, sorted by org. */
+    uint32_t rounds;  /**< Under way. */
+
+    enum { LINK_DOWN, LINK_ASKED, LINK_READY } link;
+    lth_mono link_until, last_sent;
+    uint64_t credit, sent_bytes;
+    uint32_t turn; /**< School that sends next. */
+    agent_item *items;
+    uint32_t item_at, item_n, item_cap;
+
+    lth_arena *rows;    /**< One row; made for a round, freed after the last. */
+    lth_arena *changes; /**< One step's changes; likewise. */
+    uint32_t n_changes;
+    size_t changes_size;
+    bool seal_waited; /**< Mutant 20. */
+    lth_slice *parts; /**< Scratch of row hashes: 1 + 2 per column. */
+    uint8_t (*sizes)[4];
+    agent_row row;
+    lth_record_new record;
+
+    lth_mono prune_at;
+    uint32_t prune_school;
+};
+
+/** A call's surroundings. */
+typedef struct agent_ctx {
+    lth_agent *self;
+    lth_txn *txn;
+    lth_now now;
+    agent_school *school;
+    uint32_t index; /**< Of the table. */
+    agent_table *table;
+    agent_scan *scan;
+} agent_ctx;
+
+/* print.c: short hashes */
+lth_err lth_agent__mapping_print(const lth_hasher *h, const lth_mapping *mapping,
+                                 uint8_t out[PRINT_SIZE]);
+void lth_agent__print(const lth_hasher *h, lth_slice in, uint8_t out[PRINT_SIZE]);
+void lth_agent__row_print(lth_agent *self, const agent_table *table, const lth_cell *cells,
+                          uint8_t out[PRINT_SIZE]);
+/** Without blanks at its ends; empty for NULL. */
+lth_slice lth_agent__local_key(const lth_mapping *mapping, const lth_cell *cells);
+
+/* seen.c */
+typedef enum agent_seen_add { SEEN_NEW, SEEN_TWICE, SEEN_NOMEM } agent_seen_add;
+agent_seen_add lth_agent__seen_add(agent_seen *seen, const uint8_t key[PRINT_SIZE]);
+bool lth_agent__seen_has(const agent_seen *seen, const uint8_t key[PRINT_SIZE]);
+void lth_agent__seen_fini(agent_seen *seen);
+
+/* keys.c: keys of tables, and the rows of map, natmap, ids */
+lth_slice lth_agent__key(uint8_t out[KEY_SIZE], const lth_id *org, uint16_t dataset,
+                         const uint8_t tail[PRINT_SIZE]);
+lth_slice lth_agent__table_key(uint8_t out[TABLE_KEY_SIZE], const lth_id *org, uint16_t dataset);
+lth_slice lth_agent__stream_key(uint8_t out[STREAM_KEY_SIZE], const lth_id *origin);
+lth_slice lth_agent__entry_key(uint8_t out[ENTRY_KEY_SIZE], const lth_id *origin, uint32_t epoch,
+                               uint64_t seq);
+/** LTH_OK, LTH_E_NOT_FOUND, errors of the store, LTH_E_STORE_CORRUPT. */
+lth_err lth_agent__map_get(agent_ctx *c, const uint8_t key[PRINT_SIZE], agent_map_row *out);
+lth_err lth_agent__map_decode(agent_ctx *c, lth_slice value, agent_map_row *out);
+lth_err lth_agent__map_put(agent_ctx *c, const uint8_t key[PRINT_SIZE], const agent_map_row *row);
+lth_err lth_agent__map_del(agent_ctx *c, const uint8_t key[PRINT_SIZE]);
+/** Key of the row that has this natural key; LTH_E_NOT_FOUND when nobody has. */
+lth_err lth_agent__natural_owner(agent_ctx *c, const uint8_t print[PRINT_SIZE],
+                                 uint8_t key[PRINT_SIZE]);
+lth_err lth_agent__natural_claim(agent_ctx *c, const uint8_t print[PRINT_SIZE],
+                                 const uint8_t key[PRINT_SIZE]);
+/** Gives up the natural key of @p old if `natmap` still names @p key for it. */
+lth_err lth_agent__natural_release(agent_ctx *c, const agent_map_row *old,
+                                   const uint8_t key[PRINT_SIZE]);
+/** Identity of a row never seen; LTH_E_EXISTS when a living row has it. */
+lth_err lth_agent__id_new(agent_ctx *c, const agent_row *row, lth_id *out);
+lth_err lth_agent__id_move(agent_ctx *c, const lth_id *id, const uint8_t key[PRINT_SIZE]);
+
+/* rows.c */
+lth_err lth_agent__on_row(agent_ctx *c, const lth_cell *cells);
+/** Fill c->self->row from cells, up to its row of the map. */
+lth_err lth_agent__row_load(agent_ctx *c, const lth_cell *cells);
+/** Map it to groups. *fits false: too large to be sent; reported. */
+lth_err lth_agent__row_map(agent_ctx *c, bool *fits);
+/** Send it and remember it. @p clash: another row has its natural key. */
+lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash);
+void lth_agent__fault(agent_ctx *c, lth_scan_fault fault, const char *detail);
+
+/* defer.c */
+lth_err lth_agent__defer(agent_ctx *c);
+/** At the end of a table, before the sweep: rows that moved on free their old natural keys; in a
+ * clean scan a new key takes the record of one that is gone. */
+lth_err lth_agent__defer_aliases(agent_ctx *c);
+/** After the sweep: the rest. */
+lth_err lth_agent__defer_settle(agent_ctx *c);
+
+/* sweep.c */
+/** Rows of the map not seen are deleted, until the step is full; *done at the end. */
+lth_err lth_agent__sweep(agent_ctx *c, bool *done);
+
+/* seal.c */
+/** Take over c->self->record as a change of this step, or into the spool. */
+lth_err lth_agent__emit(agent_ctx *c);
+size_t lth_agent__widest(const lth_record_new *record);
+/** Number, sign and store what @p b holds; its first record number must be next_rec_seq. */
+lth_err lth_agent__seal_batch(agent_ctx *c, lth_batch_builder *b, lth_batch_kind kind,
+                              lth_lane lane);
+uint64_t lth_agent__unacked(const agent_school *school);
+
+/* snapshot.c */
+lth_err lth_agent__resync_load(agent_ctx *c);
+lth_err lth_agent__resync_mark(agent_ctx *c, agent_resync state);
+lth_err lth_agent__spool_clear(agent_ctx *c);
+lth_err lth_agent__spool_put(agent_ctx *c);
+/** A table of this school has chunks to cut and there is room for them. */
+bool lth_agent__cut_due(const lth_agent *self, const agent_school *school);
+lth_err lth_agent__cut(agent_ctx *c);
+
+/* round.c */
+lth_err lth_agent__on_round_event(agent_ctx *c, const lth_agent_event *event);
+/** What a step's end does for a school: sweeps, and tables that are through. */
+lth_err lth_agent__round_work(agent_ctx *c);
+void lth_agent__round_finish(agent_ctx *c);
+void lth_agent__round_free(lth_agent *self, agent_school *school);
+bool lth_agent__round_busy(const agent_school *school);
+
+/* schedule.c */
+lth_err lth_agent__schedule(lth_agent *self);
+lth_mono lth_agent__schedule_deadline(const lth_agent *self);
+lth_mono lth_agent__backoff(const agent_table *table);
+
+/* link.c */
+lth_err lth_agent__push(lth_agent *self, const agent_item *item);
+void lth_agent__drop_sends(lth_agent *self, bool batches_only);
+lth_err lth_agent__link_up(lth_agent *self);
+void lth_agent__link_down(lth_agent *self);
+lth_err lth_agent__on_frame(agent_ctx *c, const lth_frame *frame);
+lth_err lth_agent__link_tick(lth_agent *self);
+lth_mono lth_agent__link_deadline(const lth_agent *self);
+agent_school *lth_agent__school_of(lth_agent *self, const lth_id *org);
+const char *lth_agent__code_of(const lth_agent *self, const agent_school *school);
+void lth_agent__session(lth_agent *self, agent_school *school, agent_session session,
+                        lth_mono wait);
+
+/* resume.c */
+lth_err lth_agent__on_resume(agent_ctx *c, const lth_frame_resume *resume);
+lth_err lth_agent__on_grant(agent_ctx *c, lth_slice bytes);
+lth_err lth_agent__ask_epoch(lth_agent *self, agent_school *school);
+void lth_agent__stop(lth_agent *self, agent_school *school, lth_refusal code);
+
+/* answers.c */
+lth_err lth_agent__on_receipt(agent_ctx *c, lth_slice bytes);
+lth_err lth_agent__on_reject(agent_ctx *c, const lth_frame_reject *reject);
+lth_err lth_agent__on_held(agent_ctx *c, const lth_frame_held *held);
+
+/* outbox.c */
+/** Fields of an entry; false = corrupt. */
+bool lth_agent__entry_decode(lth_slice value, lth_slice *signed_header, lth_lane *lane,
+                             uint64_t *sealed_ms, lth_slice *body);
+/** @p signed_header, of 256 bytes, stays valid until the transaction's next write. */
+lth_err lth_agent__entry_get(lth_txn *txn, const lth_id *origin, uint32_t epoch, uint64_t seq,
+                             lth_slice *value);
+lth_err lth_agent__outbox_put(agent_ctx *c, const uint8_t *signed_header, lth_lane lane,
+                              lth_slice body);
+lth_err lth_agent__outbox_drop_before(agent_ctx *c, uint32_t epoch);
+lth_err lth_agent__prune(lth_agent *self, lth_txn *txn);
+
+static inline uint64_t lth_agent__in_flight(const agent_school *school)
+{
+    return school->next_send > school->confirmed + 1 ? school->next_send - 1 - school->confirmed
+                                                     : 0;
+}

@@ -1,0 +1,67 @@
+#include "internal.h"
+
+/* One row that is gone: its deletion carries the natural key; nothing in a resync, where the
+ * snapshot's ranges say it. The row of `ids` stays: the same key gives the same record again. */
+static lth_err remove_row(agent_ctx *c, const uint8_t key[PRINT_SIZE], const agent_map_row *old)
+{
+    lth_record_new *record = &c->self->record;
+    const lth_dataset *ds = c->table->mapping->dataset;
+    c->scan->info.deleted++;
+    lth_err err = lth_agent__natural_release(c, old, key);
+    if (err != LTH_OK || c->scan->spooling) {
+        return err;
+    }
+    record->op = LTH_OP_DELETE;
+    record->dataset = ds->number;
+    record->flags = 0;
+    record->record_id = old->record_id;
+    record->src_version = 0;
+    record->src_commit_time_ms = c->now.wall_ms;
+    record->n_groups = 1;
+    record->groups[0].number = ds->natural_group;
+    record->groups[0].value = old->natural;
+    return lth_agent__emit(c);
+}
+
+static lth_err sweep_one(agent_ctx *c, lth_cursor *cursor, lth_slice value)
+{
+    agent_map_row old;
+    lth_arena_reset(c->self->rows);
+    lth_err err = lth_agent__map_decode(c, value, &old);
+    if (err == LTH_OK) {
+        err = lth_cursor_del(cursor);
+    }
+    return err == LTH_OK ? remove_row(c, c->scan->swept, &old) : err;
+}
+
+lth_err lth_agent__sweep(agent_ctx *c, bool *done)
+{
+    agent_scan *scan = c->scan;
+    uint8_t bytes[KEY_SIZE];
+    lth_cursor *cursor;
+    lth_slice key, value;
+    *done = false;
+    lth_err err = lth_cursor_open(c->txn, LTH_A_map, &cursor);
+    if (err != LTH_OK) {
+        return err;
+    }
+    lth_slice from = lth_agent__key(bytes, &c->school->conf->org,
+                                    c->table->mapping->dataset->number, scan->swept);
+    err = lth_cursor_seek(cursor, from, &key, &value);
+    while (err == LTH_OK && !lth_agent_step_full(c->self)) {
+        if (key.n != KEY_SIZE || memcmp(key.p, bytes, TABLE_KEY_SIZE) != 0) {
+            err = LTH_E_NOT_FOUND;
+            break;
+        }
+        memcpy(scan->swept, key.p + TABLE_KEY_SIZE, PRINT_SIZE);
+        if (!lth_agent__seen_has(&scan->seen, scan->swept)) {
+            err = sweep_one(c, cursor, value);
+        }
+        if (err == LTH_OK) {
+            err = lth_cursor_next(cursor, &key, &value);
+        }
+    }
+    lth_cursor_close(&cursor);
+    *done = err == LTH_E_NOT_FOUND;
+    return *done ? LTH_OK : err;
+}
