@@ -1,0 +1,286 @@
+#include "agents/capture/pipe.h"
+
+#define MAGIC      "LCQ1"
+#define NULL_CELL  UINT32_MAX
+#define PREFIX     4u
+#define READ_AHEAD (64u * 1024u)
+#define ROW_HEAD   (PREFIX + 4u)
+
+/* ---- request ---- */
+
+static void put_text(lth_wr *wr, const char *text)
+{
+    size_t n = strlen(text);
+    lth_wr32(wr, (uint32_t)n);
+    lth_wr_bytes(wr, text, n);
+}
+
+static size_t text_size(const char *text)
+{
+    return PREFIX + strlen(text);
+}
+
+static size_t request_size(const lth_capture_request *r)
+{
+    size_t n = PREFIX + 4 + 4 + 4 + 1 + text_size(r->driver) + text_size(r->database) +
+               text_size(r->dsn) + text_size(r->password);
+    for (uint32_t i = 0; i < r->n_tables; i++) {
+        n += 1 + text_size(r->tables[i].query) + 2;
+        for (uint32_t c = 0; c < r->tables[i].n_columns; c++)
+            n += text_size(r->tables[i].columns[c]);
+    }
+    return n;
+}
+
+lth_err lth_capture_request_encode(lth_buf *out, const lth_capture_request *r)
+{
+    size_t size = request_size(r);
+    if (size > PREFIX + LTH_CAPTURE_REQUEST_MAX || r->n_tables > LTH_CAPTURE_TABLES_MAX)
+        return LTH_E_LIMIT;
+    for (uint32_t i = 0; i < r->n_tables; i++) {
+        if (r->tables[i].n_columns > LTH_CAPTURE_COLUMNS_MAX)
+            return LTH_E_LIMIT;
+    }
+    uint8_t *p = lth_buf_more(out, size);
+    if (p == NULL)
+        return LTH_E_NOMEM;
+    lth_wr wr = lth_wr_of(p, size);
+    lth_wr32(&wr, (uint32_t)(size - PREFIX));
+    lth_wr_bytes(&wr, MAGIC, 4);
+    lth_wr32(&wr, r->seconds_max);
+    lth_wr32(&wr, r->rows_max);
+    put_text(&wr, r->driver);
+    put_text(&wr, r->database);
+    put_text(&wr, r->dsn);
+    put_text(&wr, r->password);
+    lth_wr8(&wr, (uint8_t)r->n_tables);
+    for (uint32_t i = 0; i < r->n_tables; i++) {
+        const lth_capture_table *table = &r->tables[i];
+        lth_wr8(&wr, (uint8_t)table->number);
+        put_text(&wr, table->query);
+        lth_wr16(&wr, (uint16_t)table->n_columns);
+        for (uint32_t c = 0; c < table->n_columns; c++)
+            put_text(&wr, table->columns[c]);
+    }
+    LTH_ASSERT(!wr.bad && lth_wr_size(&wr) == size);
+    return LTH_OK;
+}
+
+/* A copy with NUL; NULL with rd->bad when it is not text, with it unset when memory is out. */
+static const char *get_text(lth_rd *rd, lth_arena *arena)
+{
+    uint32_t n = lth_rd32(rd);
+    const uint8_t *p = lth_rd_bytes(rd, n);
+    if (p == NULL || memchr(p, 0, n) != NULL) {
+        rd->bad = true;
+        return NULL;
+    }
+    char *copy = lth_arena_alloc(arena, (size_t)n + 1);
+    if (copy != NULL) {
+        memcpy(copy, p, n);
+        copy[n] = '\0';
+    }
+    return copy;
+}
+
+static lth_err get_table(lth_capture_table *out, lth_rd *rd, lth_arena *arena)
+{
+    out->number = lth_rd8(rd);
+    out->query = get_text(rd, arena);
+    out->n_columns = lth_rd16(rd);
+    if (rd->bad || out->n_columns == 0 || out->n_columns > LTH_CAPTURE_COLUMNS_MAX)
+        return LTH_E_FORMAT;
+    const char **columns = lth_arena_alloc(arena, out->n_columns * sizeof *columns);
+    if (columns == NULL)
+        return LTH_E_NOMEM;
+    for (uint32_t c = 0; c < out->n_columns; c++) {
+        columns[c] = get_text(rd, arena);
+        if (columns[c] == NULL)
+            return rd->bad ? LTH_E_FORMAT : LTH_E_NOMEM;
+    }
+    out->columns = columns;
+    return out->query != NULL ? LTH_OK : LTH_E_NOMEM;
+}
+
+lth_err lth_capture_request_decode(lth_capture_request *out, lth_slice in, lth_arena *arena)
+{
+    *out = (lth_capture_request){0};
+    lth_rd rd = lth_rd_of(in);
+    const uint8_t *magic = lth_rd_bytes(&rd, 4);
+    if (magic == NULL || memcmp(magic, MAGIC, 4) != 0)
+        return LTH_E_FORMAT;
+    out->seconds_max = lth_rd32(&rd);
+    out->rows_max = lth_rd32(&rd);
+    const char **parts[] = {&out->driver, &out->database, &out->dsn, &out->password};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        *parts[i] = get_text(&rd, arena);
+        if (*parts[i] == NULL)
+            return rd.bad ? LTH_E_FORMAT : LTH_E_NOMEM;
+    }
+    out->n_tables = lth_rd8(&rd);
+    if (rd.bad || out->n_tables == 0 || out->n_tables > LTH_CAPTURE_TABLES_MAX)
+        return LTH_E_FORMAT;
+    lth_capture_table *tables = lth_arena_alloc(arena, out->n_tables * sizeof *tables);
+    if (tables == NULL)
+        return LTH_E_NOMEM;
+    for (uint32_t i = 0; i < out->n_tables; i++) {
+        lth_err err = get_table(&tables[i], &rd, arena);
+        if (err)
+            return err;
+    }
+    out->tables = tables;
+    return lth_rd_done(&rd) ? LTH_OK : LTH_E_FORMAT;
+}
+
+/* ---- messages ---- */
+
+size_t lth_capture_row_size(const lth_cell *cells, uint32_t n_cells)
+{
+    size_t n = ROW_HEAD;
+    for (uint32_t i = 0; i < n_cells; i++)
+        n += 4 + (cells[i].n > 0 ? (size_t)cells[i].n : 0);
+    return n;
+}
+
+void lth_capture_row_encode(uint8_t *out, uint32_t table, const lth_cell *cells, uint32_t n_cells)
+{
+    size_t size = lth_capture_row_size(cells, n_cells);
+    LTH_ASSERT(size <= PREFIX + LTH_CAPTURE_MESSAGE_MAX && n_cells <= LTH_CAPTURE_COLUMNS_MAX);
+    lth_wr wr = lth_wr_of(out, size);
+    lth_wr32(&wr, (uint32_t)(size - PREFIX));
+    lth_wr8(&wr, LTH_CAPTURE_ROW);
+    lth_wr8(&wr, (uint8_t)table);
+    lth_wr16(&wr, (uint16_t)n_cells);
+    for (uint32_t i = 0; i < n_cells; i++) {
+        lth_wr32(&wr, cells[i].n < 0 ? NULL_CELL : (uint32_t)cells[i].n);
+        if (cells[i].n > 0)
+            lth_wr_bytes(&wr, cells[i].p, (size_t)cells[i].n);
+    }
+    LTH_ASSERT(!wr.bad);
+}
+
+size_t lth_capture_table_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX], uint32_t table,
+                                    lth_scan_fault fault, const char *detail)
+{
+    char cut[LTH_DETAIL_MAX];
+    size_t n = lth_format(cut, sizeof cut, "%s", detail);
+    lth_wr wr = lth_wr_of(out, LTH_CAPTURE_END_BYTES_MAX);
+    lth_wr32(&wr, (uint32_t)(3 + 4 + n));
+    lth_wr8(&wr, LTH_CAPTURE_TABLE_END);
+    lth_wr8(&wr, (uint8_t)table);
+    lth_wr8(&wr, (uint8_t)fault);
+    lth_wr32(&wr, (uint32_t)n);
+    lth_wr_bytes(&wr, cut, n);
+    LTH_ASSERT(!wr.bad);
+    return lth_wr_size(&wr);
+}
+
+size_t lth_capture_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX])
+{
+    lth_wr wr = lth_wr_of(out, LTH_CAPTURE_END_BYTES_MAX);
+    lth_wr32(&wr, 1);
+    lth_wr8(&wr, LTH_CAPTURE_END);
+    return lth_wr_size(&wr);
+}
+
+static void get_cells(lth_capture_message *out, lth_rd *rd)
+{
+    out->n_cells = lth_rd16(rd);
+    if (out->n_cells > LTH_CAPTURE_COLUMNS_MAX)
+        rd->bad = true;
+    for (uint32_t i = 0; i < out->n_cells && !rd->bad; i++) {
+        uint32_t n = lth_rd32(rd);
+        if (n == NULL_CELL)
+            out->cells[i] = (lth_cell){NULL, -1};
+        else
+            out->cells[i] = (lth_cell){lth_rd_bytes(rd, n), n};
+    }
+}
+
+static void get_table_end(lth_capture_message *out, lth_rd *rd)
+{
+    static const bool known[UINT8_MAX + 1] = {
+#define X(name, number, vi, en) [number] = true,
+        LTH_SCAN_FAULT_MAP(X)
+#undef X
+    };
+    uint8_t fault = lth_rd8(rd);
+    uint32_t n = lth_rd32(rd);
+    if (!known[fault] || n >= LTH_DETAIL_MAX) {
+        rd->bad = true;
+        return;
+    }
+    out->fault = (lth_scan_fault)fault;
+    lth_rd_copy(rd, out->detail, n);
+    out->detail[n] = '\0';
+}
+
+lth_err lth_capture_message_decode(lth_capture_message *out, lth_slice in)
+{
+    lth_rd rd = lth_rd_of(in);
+    out->kind = (lth_capture_kind)lth_rd8(&rd);
+    switch (out->kind) {
+    case LTH_CAPTURE_ROW:
+        out->table = lth_rd8(&rd);
+        get_cells(out, &rd);
+        break;
+    case LTH_CAPTURE_TABLE_END:
+        out->table = lth_rd8(&rd);
+        get_table_end(out, &rd);
+        break;
+    case LTH_CAPTURE_END:
+        break;
+    default:
+        return LTH_E_FORMAT;
+    }
+    return lth_rd_done(&rd) ? LTH_OK : LTH_E_FORMAT;
+}
+
+/* ---- reader ---- */
+
+void lth_capture_reader_init(lth_capture_reader *self)
+{
+    lth_buf_init(&self->buf, PREFIX + LTH_CAPTURE_MESSAGE_MAX + READ_AHEAD);
+    self->at = 0;
+}
+
+void lth_capture_reader_fini(lth_capture_reader *self)
+{
+    lth_buf_fini(&self->buf);
+}
+
+uint8_t *lth_capture_reader_room(lth_capture_reader *self, size_t *room)
+{
+    size_t left = self->buf.n - self->at;
+    if (self->at > 0 && left > 0)
+        memmove(self->buf.p, self->buf.p + self->at, left);
+    self->buf.n = left;
+    self->at = 0;
+    uint8_t *p = lth_buf_more(&self->buf, READ_AHEAD);
+    self->buf.n = left;
+    *room = READ_AHEAD;
+    return p;
+}
+
+void lth_capture_reader_put(lth_capture_reader *self, size_t n)
+{
+    LTH_ASSERT(n <= self->buf.cap - self->buf.n);
+    self->buf.n += n;
+}
+
+lth_err lth_capture_reader_next(lth_capture_reader *self, lth_capture_message *out)
+{
+    size_t left = self->buf.n - self->at;
+    if (left < PREFIX)
+        return LTH_E_AGAIN;
+    const uint8_t *p = self->buf.p + self->at;
+    uint32_t n = lth_get32(p);
+    if (n > LTH_CAPTURE_MESSAGE_MAX)
+        return LTH_E_FORMAT;
+    if (left - PREFIX < n)
+        return LTH_E_AGAIN;
+    lth_err err = lth_capture_message_decode(out, lth_slice_of(p + PREFIX, n));
+    if (!err)
+        self->at += PREFIX + n;
+    return err;
+}
