@@ -1,0 +1,247 @@
+/* lienthong: the administrators' command. A table of verbs; each verb in a file of its own. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "lth/crypto.h"
+
+#define OPTIONS_MAX 256
+
+static const char *const no_options[] = {NULL};
+static const char *const init_root_options[] = {"--org=", "--orgs=", NULL};
+static const char *const init_ca_options[] = {"--root=", "--org=", "--orgs=", NULL};
+static const char *const init_node_options[] = {
+    "--ca=",       "--org=",    "--orgs=",   "--parent=", "--listen=",
+    "--endpoint=", "--config=", "--school=", NULL};
+static const char *const status_options[] = {"--check", NULL};
+static const char *const list_options[] = {"--org=", NULL};
+static const char *const show_options[] = {"--proof=", "--force", NULL};
+static const char *const verify_options[] = {"--root=", NULL};
+
+static const lth_cli_verb verbs[] = {
+    {"init root", "DIR --org CODE --orgs FILE", "tạo gốc tin cậy của Bộ",
+     "make the ministry's root of trust", init_root_options, lth_cli_init_root},
+    {"init ca", "DIR --root DIR --org CODE [--orgs FILE]",
+     "tạo nơi cấp chứng thư của một Sở (hoặc của Bộ)",
+     "make the certificate authority of a province (or the ministry)", init_ca_options,
+     lth_cli_init_ca},
+    {"init broker",
+     "DIR --ca DIR --org CODE [--parent DIR] [--listen ENDPOINT] [--orgs FILE] [--config DIR]",
+     "tạo thư mục của một nút trung chuyển", "make a broker's directory", init_node_options,
+     lth_cli_init_broker},
+    {"init agent",
+     "DIR --ca DIR --org CODE --parent DIR [--school CODE]... [--endpoint ENDPOINT] [--orgs FILE]",
+     "tạo thư mục của một nút tại trường (hoặc chạy thay nhiều trường)",
+     "make an agent's directory", init_node_options, lth_cli_init_agent},
+    {"conf check", "[DIR]", "kiểm tra cấu hình, chưa áp dụng",
+     "check a configuration without applying it", no_options, lth_cli_conf_check},
+    {"conf docs", "", "in tài liệu của mọi khoá cấu hình",
+     "print the documentation of every configuration key", no_options, lth_cli_conf_docs},
+    {"dataset list", "[DIR]", "các tập dữ liệu", "list datasets", no_options, lth_cli_dataset_list},
+    {"dataset proto", "NAME [DIR]", "in định nghĩa protobuf của tập dữ liệu",
+     "print a dataset's protobuf definition", no_options, lth_cli_dataset_proto},
+    {"status", "[--check]",
+     "nút này, các kết nối, độ trễ, biên nhận, bản ghi bị giữ; xấu nhất đứng đầu",
+     "this node, its peers, lag, receipts, holds; worst first", status_options, lth_cli_status},
+    {"counts", "", "số bản ghi theo đơn vị và tập dữ liệu", "records by organisation and dataset",
+     no_options, lth_cli_counts},
+    {"source check", "ORG [DATASET]", "thử đọc nguồn của trường, hiện vài dòng đã ánh xạ",
+     "try a school's source and show a few mapped rows", no_options, lth_cli_source_check},
+    {"source scan", "ORG", "đọc nguồn của trường ngay bây giờ", "read a school's source now",
+     no_options, lth_cli_scan},
+    {"held list", "", "bản ghi đang bị giữ và lý do", "held records and why", no_options,
+     lth_cli_held_list},
+    {"held show", "ACCEPT_NO INDEX", "một bản ghi bị giữ", "one held record", no_options,
+     lth_cli_held_show},
+    {"record list", "DATASET [--org ORG]", "các bản ghi của một tập dữ liệu",
+     "records of a dataset", list_options, lth_cli_record_list},
+    {"record show", "DATASET ORG KEY [--proof FILE]",
+     "một bản ghi: nhóm nào hiện, giá trị từ đâu; KEY = khoá tự nhiên nối bằng / hoặc id:HEX",
+     "one record: groups, where each value came from; KEY = natural key joined by / or id:HEX",
+     show_options, lth_cli_record_show},
+    {"verify", "FILE [--root root.crt]", "kiểm tra một bằng chứng, không cần mạng",
+     "check a proof offline", verify_options, lth_cli_verify},
+};
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const lth_cli_verb *current;
+
+static bool english_wanted(const char *lang)
+{
+    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    for (size_t i = 0; lang == NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL && value[0] != '\0')
+            lang = value;
+    }
+    return lang != NULL && strncmp(lang, "en", 2) == 0;
+}
+
+static void print_usage(FILE *out, bool english)
+{
+    fputs(english
+              ? "usage: lienthong [--node DIR|SOCKET] [--json] [--lang vi|en] VERB ...\n\n"
+              : "cách dùng: lienthong [--node THƯ_MỤC|SOCKET] [--json] [--lang vi|en] LỆNH ...\n\n",
+          out);
+    for (size_t i = 0; i < N_VERBS; i++)
+        fprintf(out, "  %s %s\n      %s\n", verbs[i].name, verbs[i].args,
+                english ? verbs[i].en : verbs[i].vi);
+    fputs(english ? "\nExit status: 0 yes/done, 1 answered no, 2 usage or configuration, 3 node "
+                    "not reachable, 4 refused.\n"
+                  : "\nMã kết thúc: 0 đúng/xong, 1 trả lời là không, 2 sai cách dùng hoặc cấu "
+                    "hình, 3 không liên lạc được "
+                    "với nút, 4 bị từ chối.\n",
+          out);
+}
+
+int lth_cli_usage(const lth_cli *cli)
+{
+    fprintf(stderr, "%s lienthong %s %s\n", lth_cli_say(cli, "cách dùng:", "usage:"), current->name,
+            current->args);
+    return 2;
+}
+
+/* How many words of argv the verb's name takes; 0 if it is not this verb. */
+static int verb_words(const char *name, int argc, char **argv)
+{
+    const char *space = strchr(name, ' ');
+    if (space == NULL)
+        return argc >= 1 && strcmp(argv[0], name) == 0 ? 1 : 0;
+    size_t first = (size_t)(space - name);
+    return argc >= 2 && strlen(argv[0]) == first && memcmp(argv[0], name, first) == 0 &&
+                   strcmp(argv[1], space + 1) == 0
+               ? 2
+               : 0;
+}
+
+/* Is @p arg the option @p known ("--x" or "--x=")? *inline_value: behind its '='. */
+static bool option_is(const char *known, const char *arg, bool *takes_value,
+                      const char **inline_value)
+{
+    size_t length = strcspn(known, "=");
+    *takes_value = known[length] == '=';
+    *inline_value = NULL;
+    if (strncmp(known, arg, length) != 0)
+        return false;
+    if (arg[length] == '\0')
+        return true;
+    *inline_value = arg + length + 1;
+    return arg[length] == '=' && *takes_value;
+}
+
+typedef struct parsed {
+    const char *options[2 * OPTIONS_MAX + 1];
+    size_t n_options;
+    char **args;
+    int n_args;
+    const char *lang;
+} parsed;
+
+static bool take_option(parsed *p, const char *const *known, int *i, int argc, char **argv)
+{
+    for (; *known != NULL; known++) {
+        bool takes_value;
+        const char *value;
+        if (!option_is(*known, argv[*i], &takes_value, &value))
+            continue;
+        if (takes_value && value == NULL) {
+            if (*i + 1 >= argc)
+                return false;
+            value = argv[++*i];
+        }
+        if (p->n_options == 2 * OPTIONS_MAX)
+            return false;
+        p->options[p->n_options++] = *known;
+        p->options[p->n_options++] = takes_value ? value : "";
+        return true;
+    }
+    return false;
+}
+
+/* Splits argv into global options, options of the verb and arguments. False: something unknown at
+ * *i. */
+static bool parse(parsed *p, const char *const *known, lth_cli *cli, int argc, char **argv, int *i)
+{
+    static const char *const global[] = {"--node=", "--lang=",   "--json",
+                                         "--help",  "--version", NULL};
+    bool plain = false;
+    for (*i = 0; *i < argc; ++*i) {
+        size_t before = p->n_options;
+        if (plain || argv[*i][0] != '-' || argv[*i][1] == '\0') {
+            p->args[p->n_args++] = argv[*i];
+        } else if (strcmp(argv[*i], "--") == 0) {
+            plain = true;
+        } else if (!take_option(p, global, i, argc, argv) &&
+                   !take_option(p, known, i, argc, argv)) {
+            return false;
+        }
+        if (p->n_options > before) {
+            const char *name = p->options[before], *value = p->options[before + 1];
+            if (strcmp(name, "--node=") == 0)
+                cli->node = value;
+            else if (strcmp(name, "--lang=") == 0)
+                p->lang = value;
+            else if (strcmp(name, "--json") == 0)
+                cli->json = true;
+        }
+    }
+    return true;
+}
+
+static const lth_cli_verb *find_verb(int argc, char **argv, int *words)
+{
+    for (size_t i = 0; i < N_VERBS; i++)
+        if ((*words = verb_words(verbs[i].name, argc, argv)) > 0)
+            return &verbs[i];
+    return NULL;
+}
+
+/* The verb stands before its own options: find it with only global options known, those of every
+ * verb passed over. */
+static const lth_cli_verb *look_ahead(int argc, char **argv)
+{
+    char *words[2];
+    int n = 0, used;
+    for (int i = 0; i < argc && n < 2; i++) {
+        if (strcmp(argv[i], "--node") == 0 || strcmp(argv[i], "--lang") == 0)
+            i++;
+        else if (argv[i][0] != '-')
+            words[n++] = argv[i];
+    }
+    return find_verb(n, words, &used);
+}
+
+int main(int argc, char **argv)
+{
+    lth_cli cli = {.node = getenv("LIENTHONG_NODE")};
+    current = look_ahead(argc - 1, argv + 1);
+    parsed p = {.args = calloc((size_t)argc + 1, sizeof(char *))};
+    int at, words = 0, status = 2;
+    bool ok = p.args != NULL && parse(&p, current != NULL ? current->options : no_options, &cli,
+                                      argc - 1, argv + 1, &at);
+    cli.english = english_wanted(p.lang);
+    cli.options = p.options;
+    lth_diag diag;
+    if (lth_cli_option(&cli, "--version", 0) != NULL) {
+        puts("lienthong " LTH_VERSION);
+        status = 0;
+    } else if (lth_cli_option(&cli, "--help", 0) != NULL) {
+        print_usage(stdout, cli.english);
+        status = 0;
+    } else if (!ok && current != NULL) {
+        fprintf(stderr, "lienthong: %s: %s\n", argv[at + 1],
+                lth_cli_say(&cli, "tuỳ chọn không có hoặc thiếu giá trị",
+                            "unknown option or value missing"));
+        status = lth_cli_usage(&cli);
+    } else if (!ok || (current = find_verb(p.n_args, p.args, &words)) == NULL) {
+        print_usage(stderr, cli.english);
+    } else if (lth_crypto_init(&diag) != LTH_OK) {
+        status = lth_cli_fail(&cli, 4, "lỗi thư viện mật mã", "cryptographic library", diag.text);
+    } else {
+        cli.argc = p.n_args - words;
+        cli.argv = p.args + words;
+        status = current->run(&cli);
+    }
+    free(p.args);
+    return status;
+}

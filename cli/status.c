@@ -1,0 +1,257 @@
+/* status [--check], counts. Worst first; one line each. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+
+#define SILENT_MS 90000
+
+/* ---- how bad a row is: 0 = fine ---- */
+
+static int badness_node(const json_t *row)
+{
+    const json_t *parent = json_object_get(row, "parent");
+    bool cut = parent != NULL && !json_is_true(json_object_get(parent, "up"));
+    const json_t *link = json_object_get(row, "link_up");
+    if (link != NULL && !json_is_true(link))
+        cut = true;
+    double used = (double)lth_cli_int(row, "store_used"),
+           max = (double)lth_cli_int(row, "store_max");
+    return (cut ? 2 : 0) + (max > 0 && used > 0.8 * max ? 2 : 0);
+}
+
+static int badness_peer(const json_t *row)
+{
+    return lth_cli_int(row, "silent_ms") > SILENT_MS ? 1 : 0;
+}
+
+static int badness_origin(const json_t *row)
+{
+    return (strcmp(lth_cli_str(row, "state"), "ok") != 0 ? 4 : 0) +
+           (lth_cli_int(row, "held") > 0 ? 1 : 0);
+}
+
+static int badness_table(const json_t *row)
+{
+    const json_t *fault = json_object_get(row, "fault");
+    bool bad = fault != NULL && strcmp(lth_cli_str(fault, "code"), "none") != 0;
+    return (bad ? 3 : 0) + (lth_cli_int(row, "invalid") > 0 ? 1 : 0);
+}
+
+/* ---- one line per kind ---- */
+
+static void ago(const lth_cli *cli, char *out, size_t size, json_int_t ms)
+{
+    json_int_t seconds = ms > 0 ? (json_int_t)time(NULL) - ms / 1000 : -1;
+    if (seconds < 0)
+        snprintf(out, size, "-");
+    else if (seconds < 120)
+        snprintf(out, size, lth_cli_say(cli, "%lld giây trước", "%lld s ago"), (long long)seconds);
+    else if (seconds < 7200)
+        snprintf(out, size, lth_cli_say(cli, "%lld phút trước", "%lld min ago"),
+                 (long long)(seconds / 60));
+    else
+        snprintf(out, size, lth_cli_say(cli, "%lld giờ trước", "%lld h ago"),
+                 (long long)(seconds / 3600));
+}
+
+static void print_node(const lth_cli *cli, const json_t *row)
+{
+    printf("%s %s", lth_cli_say(cli, "nút", "node"), lth_cli_str(row, "org"));
+    if (lth_cli_str(row, "name")[0] != '\0')
+        printf(" %s", lth_cli_str(row, "name"));
+    const json_t *parent = json_object_get(row, "parent");
+    if (json_object_get(row, "records") != NULL)
+        printf(lth_cli_say(
+                   cli, ": %lld gói, %lld bản ghi, %lld bị giữ, %lld bị từ chối; kho %lld/%lld MiB",
+                   ": %lld batches, %lld records, %lld held, %lld refused; store %lld/%lld MiB"),
+               (long long)lth_cli_int(row, "batches"), (long long)lth_cli_int(row, "records"),
+               (long long)lth_cli_int(row, "held"), (long long)lth_cli_int(row, "rejected"),
+               (long long)(lth_cli_int(row, "store_used") >> 20),
+               (long long)(lth_cli_int(row, "store_max") >> 20));
+    if (parent != NULL) {
+        json_int_t waiting = 0;
+        for (size_t i = 0; i < 3; i++)
+            waiting += json_integer_value(json_array_get(json_object_get(parent, "waiting"), i));
+        printf(lth_cli_say(cli, "; tuyến trên %s %s, chờ gửi %lld", "; parent %s %s, %lld waiting"),
+               lth_cli_str(parent, "org"),
+               json_is_true(json_object_get(parent, "up")) ? lth_cli_say(cli, "thông", "up")
+                                                           : lth_cli_say(cli, "ĐỨT", "DOWN"),
+               (long long)waiting);
+    }
+    const json_t *link = json_object_get(row, "link_up");
+    if (link != NULL)
+        printf("; %s %s", lth_cli_say(cli, "kết nối", "link"),
+               json_is_true(link) ? lth_cli_say(cli, "thông", "up")
+                                  : lth_cli_say(cli, "ĐỨT", "DOWN"));
+    putchar('\n');
+}
+
+static void print_peer(const lth_cli *cli, const json_t *row)
+{
+    printf(
+        lth_cli_say(
+            cli, "  kết nối %s (%s): im %lld giây, %lld gói, %lld bị từ chối, lệch giờ %lld ms\n",
+            "  peer %s (%s): silent %lld s, %lld batches, %lld refused, clock off by %lld ms\n"),
+        lth_cli_str(row, "org"), lth_cli_str(row, "role"),
+        (long long)(lth_cli_int(row, "silent_ms") / 1000), (long long)lth_cli_int(row, "batches"),
+        (long long)lth_cli_int(row, "rejected"), (long long)lth_cli_int(row, "clock_skew_ms"));
+}
+
+static void print_origin(const lth_cli *cli, const json_t *row)
+{
+    char when[64];
+    ago(cli, when, sizeof(when), lth_cli_int(row, "last_ms"));
+    printf(lth_cli_say(cli, "  đơn vị %s: %s, kỳ %lld, gói %lld, %s, giữ %lld",
+                       "  origin %s: %s, epoch %lld, batch %lld, %s, held %lld"),
+           lth_cli_str(row, "org"), lth_cli_str(row, "state"), (long long)lth_cli_int(row, "epoch"),
+           (long long)lth_cli_int(row, "batch_seq"), when, (long long)lth_cli_int(row, "held"));
+    const json_t *refusal = json_object_get(row, "refusal");
+    if (refusal != NULL)
+        printf(": %s (%s)", lth_cli_str(refusal, cli->english ? "en" : "vi"),
+               lth_cli_str(refusal, "code"));
+    putchar('\n');
+}
+
+static void print_school(const lth_cli *cli, const json_t *row)
+{
+    printf(lth_cli_say(cli, "  trường %s: %s, kỳ %lld, gói %lld, chờ gửi %lld",
+                       "  school %s: %s, epoch %lld, batch %lld, %lld waiting"),
+           lth_cli_str(row, "org"), lth_cli_str(row, "state"), (long long)lth_cli_int(row, "epoch"),
+           (long long)lth_cli_int(row, "batch_seq"), (long long)lth_cli_int(row, "outbox"));
+    size_t i;
+    const json_t *receipt;
+    json_array_foreach(json_object_get(row, "receipts"), i, receipt)
+        printf(lth_cli_say(cli, "; %s đã nhận tới gói %lld", "; %s holds up to batch %lld"),
+               lth_cli_str(receipt, "tier"), (long long)lth_cli_int(receipt, "batch_seq"));
+    putchar('\n');
+}
+
+static void print_table(const lth_cli *cli, const json_t *row)
+{
+    char when[64];
+    const json_t *fault = json_object_get(row, "fault");
+    ago(cli, when, sizeof(when), lth_cli_int(row, "ended_ms"));
+    printf(lth_cli_say(cli, "    %s %s: đọc %s, %lld dòng, %lld chưa hợp lệ",
+                       "    %s %s: read %s, %lld rows, %lld not valid"),
+           lth_cli_str(row, "org"), lth_cli_str(row, "dataset"), when,
+           (long long)lth_cli_int(row, "rows"), (long long)lth_cli_int(row, "invalid"));
+    if (badness_table(row) >= 3)
+        printf(": %s (%s) %s", lth_cli_str(fault, cli->english ? "en" : "vi"),
+               lth_cli_str(fault, "code"), lth_cli_str(row, "detail"));
+    putchar('\n');
+}
+
+static const struct kind {
+    const char *name;
+    int (*badness)(const json_t *row);
+    void (*print)(const lth_cli *cli, const json_t *row);
+} kinds[] = {
+    {"node", badness_node, print_node},       {"peer", badness_peer, print_peer},
+    {"origin", badness_origin, print_origin}, {"school", badness_origin, print_school},
+    {"table", badness_table, print_table},
+};
+
+static const struct kind *kind_of(const json_t *row)
+{
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(kinds[i].name, lth_cli_str(row, "kind")) == 0)
+            return &kinds[i];
+    return NULL;
+}
+
+typedef struct ranked {
+    const json_t *row;
+    int badness;
+    size_t order;
+} ranked;
+
+static int ranked_compare(const void *a, const void *b)
+{
+    const ranked *x = a, *y = b;
+    if (x->badness != y->badness)
+        return x->badness > y->badness ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order ? 1 : 0;
+}
+
+static ranked *rank_rows(const json_t *rows, size_t *n, int *worst)
+{
+    size_t count = json_array_size(rows);
+    ranked *list = calloc(count + 1, sizeof(*list));
+    for (size_t i = 0; list != NULL && i < count; i++) {
+        const json_t *row = json_array_get(rows, i);
+        const struct kind *kind = kind_of(row);
+        list[i] =
+            (ranked){.row = row, .order = i, .badness = kind != NULL ? kind->badness(row) : 0};
+        if (list[i].badness > *worst)
+            *worst = list[i].badness;
+    }
+    if (list != NULL)
+        qsort(list, count, sizeof(*list), ranked_compare);
+    *n = list != NULL ? count : 0;
+    return list;
+}
+
+/* For a monitoring system: one line, exit 1 when somebody should look. */
+static int check_line(const lth_cli *cli, const ranked *list, size_t n, int worst)
+{
+    size_t bad = 0;
+    for (size_t i = 0; i < n; i++)
+        bad += list[i].badness > 0 ? 1 : 0;
+    if (cli->json)
+        lth_cli_print_json(
+            json_pack("{s:b,s:I,s:i}", "ok", worst == 0, "bad", (json_int_t)bad, "worst", worst));
+    else if (worst == 0)
+        printf("OK lienthong: %zu %s\n", n, lth_cli_say(cli, "mục, đều tốt", "items, all good"));
+    else
+        printf("WARNING lienthong: %zu/%zu %s, %s %s\n", bad, n,
+               lth_cli_say(cli, "mục cần xem", "items need a look"),
+               lth_cli_str(list[0].row, "kind"), lth_cli_str(list[0].row, "org"));
+    return worst == 0 ? 0 : 1;
+}
+
+int lth_cli_status(const lth_cli *cli)
+{
+    if (cli->argc != 0)
+        return lth_cli_usage(cli);
+    json_t *rows;
+    int status = lth_cli_collect(cli, json_pack("{s:s}", "verb", "status"), &rows);
+    int worst = 0;
+    size_t n = 0;
+    ranked *list = status == 0 ? rank_rows(rows, &n, &worst) : NULL;
+    if (status == 0 && lth_cli_option(cli, "--check", 0) != NULL) {
+        status = check_line(cli, list, n, worst);
+    } else if (status == 0 && cli->json) {
+        json_t *sorted = json_array();
+        for (size_t i = 0; i < n; i++)
+            json_array_append(sorted, (json_t *)(uintptr_t)list[i].row);
+        lth_cli_print_json(json_pack("{s:i,s:o}", "worst", worst, "rows", sorted));
+    } else if (status == 0) {
+        for (size_t i = 0; i < n; i++)
+            if (kind_of(list[i].row) != NULL)
+                kind_of(list[i].row)->print(cli, list[i].row);
+    }
+    free(list);
+    json_decref(rows);
+    return status;
+}
+
+int lth_cli_counts(const lth_cli *cli)
+{
+    if (cli->argc != 0)
+        return lth_cli_usage(cli);
+    json_t *rows;
+    int status = lth_cli_collect(cli, json_pack("{s:s}", "verb", "counts"), &rows);
+    if (status == 0 && cli->json) {
+        lth_cli_print_json(json_pack("{s:O}", "counts", rows));
+    } else if (status == 0) {
+        size_t i;
+        const json_t *row;
+        json_array_foreach(rows, i, row)
+            printf("%-16s %-20s %10lld\n", lth_cli_str(row, "org"), lth_cli_str(row, "dataset"),
+                   (long long)lth_cli_int(row, "live"));
+    }
+    json_decref(rows);
+    return status;
+}
