@@ -2,7 +2,7 @@
  * @file lth/conf.h
  * YAML to the structures the programs use. The only folder that includes yaml.h is lib/conf.
  *
- * One table per file kind drives parser, checks and docs/config.md. Files <= 1 MiB, depth <= 8, no
+ * One table per file kind drives parser, checks and docs/config.md. Files <= 1 MiB, depth <= 10, no
  * anchors, aliases, tags, several documents or duplicate keys; an unknown key is an error with the
  * nearest known name. A load collects up to 50 errors, each "file:line:column: what; what to write
  * instead" in Vietnamese and English, and gives nothing unless there is none.

@@ -1,0 +1,288 @@
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "internal.h"
+
+typedef struct agent_texts {
+    struct {
+        conf_text org, name, store, identity, control, broker;
+    } node;
+    struct {
+        conf_number store_mib, live;
+    } limits;
+    struct {
+        conf_text orgs, datasets;
+    } files;
+    const conf_node *schools;
+} agent_texts;
+
+#define AT(section, member) (offsetof(agent_texts, section.member) - offsetof(agent_texts, section))
+
+static const conf_item NODE_ITEMS[] = {
+    {"org", CONF_CODE, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, AT(node, org),
+     "Mã đơn vị chạy agent này (trường, hoặc đơn vị chạy hộ)",
+     "Code of the organisation that runs this agent (a school, or its host)"},
+    {"name", CONF_TEXT, 0, NULL, 1, 200, NULL, NULL, AT(node, name), "Tên, cho người đọc",
+     "Name, for people"},
+    {"store", CONF_PATH, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, AT(node, store),
+     "Thư mục hàng đợi gửi (đĩa cục bộ)", "Directory of the outbox (a local disk)"},
+    {"identity", CONF_PATH, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, AT(node, identity),
+     "Thư mục khoá và chứng thư", "Directory of keys and certificates"},
+    {"control", CONF_PATH, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, AT(node, control),
+     "Ổ cắm (socket) cho lệnh lienthong; đường dẫn nhiều nhất 107 byte",
+     "Socket for the lienthong command; a path of at most 107 bytes"},
+    {"broker", CONF_ENDPOINT, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, AT(node, broker),
+     "Địa chỉ broker", "Where the broker listens"},
+    {.key = NULL},
+};
+
+static const conf_item LIMIT_ITEMS[] = {
+    {"store_mib", CONF_COUNT, 0, "256", 16, 65536, NULL, NULL, AT(limits, store_mib),
+     "Dung lượng hàng đợi lớn nhất, MiB", "Largest size of the outbox, MiB"},
+    {"live", CONF_DURATION, 0, "60s", 1000, 3600000, NULL, NULL, AT(limits, live),
+     "Sau gói gửi ngay đầu tiên, mỗi đơn vị nhiều nhất một gói trong thời gian này",
+     "After a first batch sent at once, at most one per organisation in this time"},
+    {.key = NULL},
+};
+
+static const conf_item FILE_ITEMS[] = {
+    {"orgs", CONF_PATH, 0, "orgs.yaml", 0, 0, NULL, NULL, AT(files, orgs), "Danh bạ đơn vị",
+     "Registry of organisations"},
+    {"datasets", CONF_PATH, 0, "datasets", 0, 0, NULL, NULL, AT(files, datasets),
+     "Thư mục định nghĩa tập dữ liệu", "Directory of dataset definitions"},
+    {.key = NULL},
+};
+
+typedef struct source_texts {
+    conf_text driver, database, dsn, secret_file;
+    conf_number scan_seconds;
+} source_texts;
+
+static const conf_item SOURCE_ITEMS[] = {
+    {"driver", CONF_TEXT, CONF_REQUIRED, NULL, 1, 100, NULL, NULL, offsetof(source_texts, driver),
+     "Trình điều khiển ODBC, ví dụ SQLite3", "ODBC driver, for example SQLite3"},
+    {"database", CONF_TEXT, CONF_REQUIRED, NULL, 1, 1000, NULL, NULL,
+     offsetof(source_texts, database),
+     "Tệp hoặc tên cơ sở dữ liệu; tệp SQLite tính từ thư mục của tệp này",
+     "File or name of the database; a SQLite file is looked up from this file's directory"},
+    {"dsn", CONF_TEXT, 0, NULL, 1, 1000, NULL, NULL, offsetof(source_texts, dsn),
+     "Thêm vào chuỗi kết nối ODBC (không đặt mật khẩu ở đây)",
+     "Added to the ODBC connection string (no password here)"},
+    {"secret_file", CONF_PATH, 0, NULL, 0, 0, NULL, NULL, offsetof(source_texts, secret_file),
+     "Tệp chứa mật khẩu", "File that holds the password"},
+    {"scan_seconds", CONF_COUNT, 0, "300", 1, 86400, NULL, NULL,
+     offsetof(source_texts, scan_seconds), "Thời gian quét tối đa, giây",
+     "Time limit of a scan, seconds"},
+    {"file", CONF_TEXT, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Tệp CSV hoặc XLSX",
+     "CSV or XLSX file"},
+    {.key = NULL},
+};
+
+typedef struct table_texts {
+    conf_text dataset, mode, query, key;
+    conf_number every;
+    const conf_node *fields;
+} table_texts;
+
+static const conf_item TABLE_ITEMS[] = {
+    {"dataset", CONF_NAME, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, offsetof(table_texts, dataset),
+     "Tập dữ liệu", "Dataset"},
+    {"mode", CONF_ENUM, 0, "diff", 0, 0, "diff|watermark|trigger|file", NULL,
+     offsetof(table_texts, mode), "Cách tìm thay đổi: diff so cả bảng (cách khác chưa hỗ trợ)",
+     "How changes are found: diff compares the whole table (others not supported yet)"},
+    {"every", CONF_DURATION, 0, "30s", 1000, 86400000, NULL, NULL, offsetof(table_texts, every),
+     "Quét lại sau", "Scanned again after"},
+    {"query", CONF_TEXT, CONF_REQUIRED, NULL, 1, 16384, NULL, NULL, offsetof(table_texts, query),
+     "Câu SELECT đọc bảng", "The SELECT that reads the table"},
+    {"key", CONF_TEXT, CONF_REQUIRED, NULL, 1, 128, NULL, NULL, offsetof(table_texts, key),
+     "Cột khoá của nguồn: không trống, không trùng",
+     "The source's key column: not NULL, no duplicates"},
+    {"fields", CONF_NAMED, CONF_REQUIRED, NULL, 0, 0, NULL, conf_source_items,
+     offsetof(table_texts, fields),
+     "{ trường: cột } hoặc { trường: { from, as, map } }, { trường: { const } }, "
+     "{ trường: { items } }",
+     "{ field: column } or { field: { from, as, map } }, { field: { const } }, "
+     "{ field: { items } }"},
+    {"match", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Cách nhận ra bản ghi",
+     "How a record is recognised"},
+    {"complete_for", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Phạm vi đầy đủ",
+     "Scope of completeness"},
+    {"columns", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Cột theo tiêu đề",
+     "Columns by header text"},
+    {.key = NULL},
+};
+
+typedef struct school_texts {
+    conf_text org;
+    source_texts source;
+    const conf_node *tables;
+} school_texts;
+
+static const conf_item SCHOOL_ITEMS[] = {
+    {"org", CONF_CODE, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, offsetof(school_texts, org),
+     "Mã trường, có trong danh bạ", "Code of the school, in the registry"},
+    {"source", CONF_TABLE, CONF_REQUIRED, NULL, 0, 0, NULL, SOURCE_ITEMS,
+     offsetof(school_texts, source), "Cơ sở dữ liệu của trường, chỉ đọc",
+     "The school's database, only ever read"},
+    {"tables", CONF_ITEMS, CONF_REQUIRED, NULL, 0, 0, NULL, TABLE_ITEMS,
+     offsetof(school_texts, tables), "Bảng nguồn, mỗi tập dữ liệu một mục",
+     "Source tables, one entry a dataset"},
+    {"profile", CONF_TEXT, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Bộ ánh xạ dùng chung",
+     "Shared mapping"},
+    {.key = NULL},
+};
+
+const conf_item conf_agent_items[] = {
+    {"node", CONF_TABLE, CONF_REQUIRED, NULL, 0, 0, NULL, NODE_ITEMS, offsetof(agent_texts, node),
+     "Nút này", "This node"},
+    {"limits", CONF_TABLE, 0, NULL, 0, 0, NULL, LIMIT_ITEMS, offsetof(agent_texts, limits),
+     "Giới hạn", "Limits"},
+    {"files", CONF_TABLE, 0, NULL, 0, 0, NULL, FILE_ITEMS, offsetof(agent_texts, files),
+     "Các tệp khác, tính từ thư mục của tệp này", "The other files, from this file's directory"},
+    {"schools", CONF_ITEMS, CONF_REQUIRED, NULL, 0, 0, NULL, SCHOOL_ITEMS,
+     offsetof(agent_texts, schools), "Các trường mà agent này phục vụ",
+     "The schools that this agent serves"},
+    {"hosted", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Nhiều trường từ một danh sách",
+     "Many schools from one list"},
+    {.key = NULL},
+};
+
+typedef struct reader {
+    conf_file file;
+    lth_agent_conf *out;
+} reader;
+
+static const lth_dataset *find_dataset(const reader *r, const conf_text *name)
+{
+    const lth_schema *schema = &r->out->schema;
+    const lth_dataset *ds = lth_schema_find_name(schema, name->s);
+    if (ds == NULL) {
+        const char *names[256];
+        uint32_t n = 0;
+        for (; n < schema->n_datasets && n < 256; n++) {
+            names[n] = schema->datasets[n].name;
+        }
+        static const conf_what what = {"tập dữ liệu", "dataset", "thư mục datasets",
+                                       "the datasets directory", NULL};
+        conf_unknown(&r->file, name->at, name->s, &what, &(conf_names){names, n});
+    }
+    return ds;
+}
+
+static void read_table(reader *r, const conf_node *node, lth_source_table *tables, uint32_t n)
+{
+    table_texts t = {0};
+    lth_source_table *out = &tables[n];
+    conf_read(&r->file, node, "tables", TABLE_ITEMS, &t);
+    out->mode = t.mode.s;
+    out->every_ms = (uint32_t)t.every.v;
+    out->query = t.query.s;
+    out->key = t.key.s;
+    if (t.mode.s != NULL && strcmp(t.mode.s, "diff") != 0) {
+        char what[64];
+        (void)lth_format(what, sizeof what, "mode: %s", t.mode.s);
+        conf_later(&r->file, t.mode.at, what);
+    }
+    const lth_dataset *ds = t.dataset.s != NULL ? find_dataset(r, &t.dataset) : NULL;
+    if (ds == NULL || t.fields == NULL || t.key.s == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (tables[i].mapping.dataset == ds) {
+            conf_error(&r->file, t.dataset.at,
+                       "tập dữ liệu \"%s\" đã có bảng ở trên: gộp vào một câu SELECT",
+                       "dataset \"%s\" has a table above: join them in one SELECT", ds->name);
+        }
+    }
+    (void)conf_mapping(&r->file, t.fields, &t.key, ds, &out->mapping);
+}
+
+/* A SQLite database is a file: found from the configuration, named absolutely for the scan. */
+static const char *database_path(reader *r, const source_texts *t)
+{
+    if (t->driver.s == NULL || t->database.s == NULL ||
+        strncasecmp(t->driver.s, "SQLite", 6) != 0) {
+        return t->database.s;
+    }
+    char *path = conf_path(&r->file, t->database.s);
+    if (path == NULL || path[0] == '/') {
+        return path;
+    }
+    char *here = realpath(".", NULL);
+    conf_file root = {.load = r->file.load, .dir = here != NULL ? here : "."};
+    path = conf_path(&root, path);
+    free(here);
+    return path;
+}
+
+static void read_school(reader *r, const conf_node *node, lth_source_conf *schools, uint32_t n)
+{
+    school_texts t = {0};
+    lth_source_conf *out = &schools[n];
+    conf_read(&r->file, node, "schools", SCHOOL_ITEMS, &t);
+    const lth_org *org =
+        t.org.s != NULL ? conf_org(&r->file, t.org.at, t.org.s, &r->out->registry) : NULL;
+    *out = (lth_source_conf){.org = t.org.s,
+                             .org_id = org != NULL ? org->id : (lth_id){{0}},
+                             .driver = t.source.driver.s,
+                             .database = database_path(r, &t.source),
+                             .dsn = t.source.dsn.s,
+                             .secret_file = t.source.secret_file.s,
+                             .scan_seconds_max = (uint32_t)t.source.scan_seconds.v};
+    for (uint32_t i = 0; i < n && org != NULL; i++) {
+        if (lth_id_equal(&schools[i].org_id, &org->id)) {
+            conf_error(&r->file, t.org.at, "trường \"%s\" đã có ở trên: gộp hai mục",
+                       "school \"%s\" stands above: join the two entries", t.org.s);
+        }
+    }
+    if (t.tables == NULL) {
+        return;
+    }
+    if (t.tables->n == 0) {
+        conf_error(&r->file, t.tables, "trường chưa có bảng nào", "the school has no table");
+    }
+    lth_source_table *tables = conf_keep(r->file.load, (t.tables->n + 1u) * sizeof *tables);
+    uint32_t count = 0;
+    for (const conf_node *one = t.tables->first; one != NULL && tables != NULL; one = one->next) {
+        read_table(r, one, tables, count++);
+    }
+    out->tables = tables;
+    out->n_tables = count;
+}
+
+void conf_agent(conf_load *load, const char *path, lth_agent_conf *out)
+{
+    reader r = {.out = out};
+    agent_texts t = {0};
+    if (!conf_file_open(&r.file, load, path)) {
+        return;
+    }
+    conf_read(&r.file, r.file.root, "agent.yaml", conf_agent_items, &t);
+    out->node = (lth_conf_node){t.node.org.s, t.node.name.s, t.node.store.s, t.node.identity.s};
+    out->control = t.node.control.s;
+    out->broker = t.node.broker.s;
+    out->store_mib = (uint32_t)t.limits.store_mib.v;
+    out->live_ms = (uint32_t)t.limits.live.v;
+    if (t.files.orgs.s == NULL || t.files.datasets.s == NULL) {
+        return;
+    }
+    conf_orgs(load, t.files.orgs.s, &out->registry);
+    conf_check_node(&r.file, &t.node.org, &t.node.control, &out->registry);
+    uint32_t before = conf_faults(load);
+    conf_datasets(load, t.files.datasets.s, &out->schema);
+    if (t.schools == NULL || conf_faults(load) != before) {
+        return;
+    }
+    if (t.schools->n == 0) {
+        conf_error(&r.file, t.schools, "chưa có trường nào", "there is no school");
+    }
+    lth_source_conf *schools = conf_keep(load, (t.schools->n + 1u) * sizeof *schools);
+    uint32_t n = 0;
+    for (const conf_node *one = t.schools->first; one != NULL && schools != NULL; one = one->next) {
+        read_school(&r, one, schools, n++);
+    }
+    out->schools = schools;
+    out->n_schools = n;
+}

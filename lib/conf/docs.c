@@ -1,0 +1,134 @@
+#include <string.h>
+
+#include "internal.h"
+
+static const struct {
+    const char *name, *vi, *en;
+    const conf_item *items;
+} FILES[] = {
+    {"broker.yaml", "Cấu hình của broker", "Configuration of a broker", conf_broker_items},
+    {"agent.yaml", "Cấu hình của agent: một tiến trình, một hay nhiều trường",
+     "Configuration of an agent: one process, one or many schools", conf_agent_items},
+    {"orgs.yaml", "Danh bạ đơn vị, có ngày hiệu lực", "The dated registry of organisations",
+     conf_orgs_items},
+    {"routes.yaml", "Dữ liệu nào rời nút này, đến đâu, để làm gì",
+     "What leaves this node, to whom, for what purpose", conf_routes_items},
+    {"datasets/*.yaml", "Định nghĩa một tập dữ liệu", "Definition of one dataset",
+     conf_dataset_items},
+};
+
+typedef struct writer {
+    lth_buf *out;
+    lth_err err;
+} writer;
+
+static void put(writer *w, const char *fmt, ...) LTH_PRINTF(2, 3);
+static void put(writer *w, const char *fmt, ...)
+{
+    char text[1200];
+    va_list args;
+    va_start(args, fmt);
+    size_t n = lth_format_v(text, sizeof text, fmt, args);
+    va_end(args);
+    w->err = w->err != LTH_OK ? w->err : lth_buf_add(w->out, text, n);
+}
+
+static void put_type(writer *w, const conf_item *item)
+{
+    static const char *const names[] = {
+        [CONF_TEXT] = "chữ · text",
+        [CONF_NAME] = "tên · name",
+        [CONF_CODE] = "mã đơn vị · org code",
+        [CONF_PATH] = "đường dẫn · path",
+        [CONF_ENDPOINT] = "tcp://MÁY:CỔNG",
+        [CONF_ENUM] = "",
+        [CONF_ID] = "org_id",
+        [CONF_COUNT] = "số · number",
+        [CONF_DURATION] = "thời gian · duration",
+        [CONF_BOOL] = "true, false",
+        [CONF_DATE] = "YYYY-MM-DD",
+        [CONF_TABLE] = "phần · section",
+        [CONF_NAMED] = "{ tên: ... }",
+        [CONF_ITEMS] = "[ ... ]",
+        [CONF_ANY] = "",
+    };
+    if (item->type == CONF_ENUM) {
+        for (const char *p = item->choices; *p != '\0';) {
+            size_t n = strcspn(p, "|");
+            put(w, "%s%.*s", p == item->choices ? "" : ", ", (int)n, p);
+            p += n + (p[n] == '|' ? 1 : 0);
+        }
+        return;
+    }
+    put(w, "%s", names[item->type]);
+}
+
+static void put_limits(writer *w, const conf_item *item)
+{
+    char low[32];
+    char high[32];
+    if (item->type == CONF_COUNT && item->max > 0) {
+        put(w, "%lld–%lld", (long long)item->min, (long long)item->max);
+    } else if (item->type == CONF_DURATION) {
+        conf_duration_text(low, item->min);
+        conf_duration_text(high, item->max);
+        put(w, "%s–%s", low, high);
+    } else if (item->type == CONF_TEXT && item->max > 0) {
+        put(w, "≤ %lld", (long long)item->max);
+    }
+}
+
+/* One row; @p path is what stands before the key. */
+static void put_row(writer *w, const char *path, const conf_item *item)
+{
+    bool later = (item->flags & CONF_LATER) != 0;
+    put(w, "| `%s%s` | ", path, item->key);
+    put_type(w, item);
+    put(w, " | ");
+    if (later) {
+        put(w, "chưa hỗ trợ · not yet");
+    } else if ((item->flags & CONF_REQUIRED) != 0) {
+        put(w, "**bắt buộc · required**");
+    } else if (item->def != NULL) {
+        put(w, "`%s`", item->def);
+    }
+    put(w, " | ");
+    put_limits(w, item);
+    put(w, " | %s<br>%s |\n", item->vi, item->en);
+}
+
+static void put_items(writer *w, const char *path, const conf_item *items)
+{
+    for (; items->key != NULL; items++) {
+        put_row(w, path, items);
+        if (items->items != NULL) {
+            char deeper[200];
+            const char *step = items->type == CONF_NAMED   ? ".NAME."
+                               : items->type == CONF_ITEMS ? "[]."
+                                                           : ".";
+            (void)lth_format(deeper, sizeof deeper, "%s%s%s", path, items->key, step);
+            put_items(w, deeper, items->items);
+        }
+    }
+}
+
+lth_err lth_conf_docs(lth_buf *out)
+{
+    writer w = {.out = out};
+    put(&w,
+        "# Cấu hình · Configuration\n\n"
+        "Trang này sinh từ chính các bảng mà chương trình dùng để đọc tệp. Tệp YAML ≤ 1 MiB, "
+        "lồng ≤ %u tầng, không neo, bí danh hay thẻ; khoá lạ là lỗi. Đường dẫn tính từ thư mục "
+        "của tệp chứa nó.\n\n"
+        "Generated from the tables that the programs read their files with. YAML files ≤ 1 MiB, "
+        "depth ≤ %u, no anchors, aliases or tags; an unknown key is an error. Paths are relative "
+        "to the directory of the file they stand in.\n",
+        CONF_DEPTH_MAX, CONF_DEPTH_MAX);
+    for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++) {
+        put(&w, "\n## %s\n\n%s.\n%s.\n\n", FILES[i].name, FILES[i].vi, FILES[i].en);
+        put(&w, "| khoá · key | kiểu · type | mặc định · default | giới hạn · limits | nghĩa · "
+                "meaning |\n|---|---|---|---|---|\n");
+        put_items(&w, "", FILES[i].items);
+    }
+    return w.err;
+}

@@ -1,0 +1,208 @@
+/**
+ * @file lib/conf/internal.h
+ * Shared inside lth_conf: files, nodes, the tables that describe every key, and their reader.
+ */
+#pragma once
+
+#include "lth/conf.h"
+
+#define CONF_FILE_MAX    (1024u * 1024u)
+#define CONF_CSV_MAX     (64u * 1024u * 1024u)
+#define CONF_DEPTH_MAX   10u
+#define CONF_ENTRIES_MAX 2000u /**< Entries of one map or list. */
+#define CONF_NAME_MAX    64u
+#define CONF_SOCKET_MAX  107u /**< Bytes of a UNIX socket's path. */
+
+/** One load: where results are kept, where work is done, where errors go. */
+typedef struct conf_load {
+    lth_conf *conf;
+    lth_arena *keep;
+    lth_arena *scratch;
+    lth_conf_errors *errors;
+    char *root; /**< Names of files are shown relative to this directory. */
+    bool nomem;
+} conf_load;
+
+typedef enum conf_kind { CONF_SCALAR, CONF_MAP, CONF_LIST } conf_kind;
+
+/** What stands in a YAML file. */
+typedef struct conf_node {
+    conf_kind kind;
+    uint32_t line, column; /**< From 1. */
+    uint32_t n;            /**< Entries of a map or list. */
+    const char *text;      /**< Scalar; never holds a NUL. */
+    bool quoted;
+    struct conf_node *first; /**< Items of a list; keys of a map. */
+    struct conf_node *next;
+    struct conf_node *value; /**< Of a key. */
+} conf_node;
+
+typedef struct conf_file {
+    conf_load *load;
+    const char *path;  /**< To open it. */
+    const char *shown; /**< In messages. */
+    const char *dir;   /**< Relative paths inside it start here. */
+    const conf_node *root;
+} conf_file;
+
+/* ---- errors.c ---- */
+
+/** Report at a node (NULL: the file as a whole); both texts take the same arguments. */
+void conf_error(const conf_file *file, const conf_node *at, const char *vi, const char *en, ...)
+    __attribute__((format(printf, 3, 5), format(printf, 4, 5)));
+void conf_error_at(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
+                   const char *en, ...) __attribute__((format(printf, 4, 6), format(printf, 5, 6)));
+/** The same with ready texts. */
+void conf_error_text(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
+                     const char *en);
+/** Nothing went wrong so far. */
+bool conf_ok(const conf_load *load);
+/** How many errors there are, kept or not: compare before and after. */
+static inline uint32_t conf_faults(const conf_load *load)
+{
+    return load->errors->n + load->errors->more;
+}
+
+/** Memory that lives as long as the configuration, or as long as the load. Sets nomem. */
+void *conf_keep(conf_load *load, size_t n);
+char *conf_keep_text(conf_load *load, const char *text);
+void *conf_scratch(conf_load *load, size_t n);
+
+/* ---- yaml.c ---- */
+
+/** Open @p path; false with an error reported. */
+bool conf_file_open(conf_file *out, conf_load *load, const char *path);
+/** Describe a file without parsing it (CSV lists). */
+bool conf_file_name(conf_file *out, conf_load *load, const char *path);
+/** @p path as seen from the file's directory; kept. */
+char *conf_path(const conf_file *file, const char *path);
+
+const conf_node *conf_node_find(const conf_node *map, const char *key);
+
+/* ---- read.c: tables ---- */
+
+typedef enum conf_type {
+    CONF_TEXT,     /**< conf_text; min..max characters. */
+    CONF_NAME,     /**< conf_text; lower-case letters, digits and '_'. */
+    CONF_CODE,     /**< conf_text; code of an organisation. */
+    CONF_PATH,     /**< conf_text; made relative to the file. */
+    CONF_ENDPOINT, /**< conf_text; tcp://HOST:PORT. */
+    CONF_ENUM,     /**< conf_text; one of `choices`. */
+    CONF_ID,       /**< conf_text; 32 hex digits. */
+    CONF_COUNT,    /**< conf_number; min..max. */
+    CONF_DURATION, /**< conf_number in ms; min..max. */
+    CONF_BOOL,     /**< conf_number; 0 or 1. */
+    CONF_DATE,     /**< conf_number YYYYMMDD. */
+    CONF_TABLE,    /**< A map with the keys of `items`, read into the struct at `at`. */
+    CONF_NAMED,    /**< const conf_node *: a map from names to maps with the keys of `items`. */
+    CONF_ITEMS,    /**< const conf_node *: a list of maps with the keys of `items`. */
+    CONF_ANY,      /**< const conf_node *: several forms, see the help; `items` of its map form. */
+} conf_type;
+
+enum { CONF_REQUIRED = 1, CONF_LATER = 2 };
+
+/** One key: drives reading, checks and docs/config.md. A table ends with a NULL key. */
+typedef struct conf_item {
+    const char *key;
+    conf_type type;
+    unsigned flags;
+    const char *def;
+    int64_t min, max;
+    const char *choices; /**< "a|b|c" */
+    const struct conf_item *items;
+    size_t at;
+    const char *vi, *en;
+} conf_item;
+
+typedef struct conf_text {
+    const char *s; /**< Kept; NULL when absent. */
+    const conf_node *at;
+} conf_text;
+
+typedef struct conf_number {
+    int64_t v;
+    const conf_node *at; /**< NULL: the default, or absent. */
+} conf_number;
+
+/** Read a map into the struct @p out by its table. Errors are reported; fields in error stay zero.
+ */
+void conf_read(const conf_file *file, const conf_node *map, const char *name,
+               const conf_item *items, void *out);
+/** Is it of that kind? Reports when not. */
+bool conf_is(const conf_file *file, const conf_node *node, conf_kind kind);
+/** Report "not supported by this version". */
+void conf_later(const conf_file *file, const conf_node *at, const char *what);
+bool conf_name_ok(const char *text);
+/** Code points. */
+size_t conf_chars(const char *text);
+bool conf_date(int64_t *out, const char *text);
+bool conf_code_ok(const char *text);
+/** "30s" */
+void conf_duration_text(char out[32], int64_t ms);
+
+/* ---- nearest.c ---- */
+
+/** Names to suggest from. */
+typedef struct conf_names {
+    const char *const *names;
+    uint32_t n;
+} conf_names;
+
+/** What kind of thing is unknown, and in what, in two languages. */
+typedef struct conf_what {
+    const char *vi, *en;       /**< "nhóm", "group" */
+    const char *in_vi, *in_en; /**< "tập dữ liệu", "dataset" */
+    const char *in;            /**< Its name; NULL when `in_vi` says it all. */
+} conf_what;
+
+/** The name nearest to @p name, or NULL when none is near. */
+const char *conf_nearest(const char *name, const conf_names *names);
+/** Report that @p name is unknown, with the nearest known one or the list of those allowed. */
+void conf_unknown(const conf_file *file, const conf_node *at, const char *name,
+                  const conf_what *what, const conf_names *names);
+
+/* ---- csv.c ---- */
+
+typedef struct conf_cell {
+    const char *text; /**< Borrowed until the row's callback returns. */
+    uint32_t line, column;
+} conf_cell;
+
+/** Called for every row, the header row first. False stops. */
+typedef bool (*conf_csv_row)(void *ctx, const conf_file *file, const conf_cell *cells, uint32_t n);
+/** Read a CSV (RFC 4180, UTF-8, optional BOM) in pieces. Errors are reported. */
+void conf_csv(const conf_file *file, conf_csv_row row, void *ctx);
+
+/* ---- the kinds of file ---- */
+
+extern const conf_item conf_broker_items[], conf_agent_items[], conf_dataset_items[],
+    conf_orgs_items[], conf_routes_items[];
+extern const conf_item conf_field_items[], conf_title_items[], conf_source_items[];
+
+typedef struct conf_title_text {
+    conf_text vi, en;
+} conf_title_text;
+
+/** One field of a dataset, or of an item of a list field. @p group: NULL for an item. */
+bool conf_field(const conf_file *file, const conf_node *key, lth_field *out, conf_text *group);
+bool conf_field_numbers(const conf_file *file, lth_field *fields, uint32_t n,
+                        const conf_node **keys);
+
+void conf_datasets(conf_load *load, const char *dir, lth_schema *out);
+void conf_orgs(conf_load *load, const char *path, lth_registry *out);
+/** @p parent_org: destinations equal to it mean the path parent; NULL at the top. */
+void conf_routes(conf_load *load, const char *path, const lth_schema *schema,
+                 const lth_registry *registry, const char *parent_org, lth_policy *out);
+/** Code to org; reports an unknown one. */
+const lth_org *conf_org(const conf_file *file, const conf_node *at, const char *code,
+                        const lth_registry *registry);
+/** The record of a source: its fields from columns. */
+bool conf_mapping(const conf_file *file, const conf_node *fields, const conf_text *key,
+                  const lth_dataset *dataset, lth_mapping *out);
+
+void conf_broker(conf_load *load, const char *path, lth_broker_conf *out);
+void conf_agent(conf_load *load, const char *path, lth_agent_conf *out);
+
+/** node.org exists; the control socket's path fits. */
+void conf_check_node(const conf_file *file, const conf_text *org, const conf_text *control,
+                     const lth_registry *registry);

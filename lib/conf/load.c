@@ -1,0 +1,147 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "internal.h"
+
+#define KEEP_MAX    ((size_t)512 * 1024 * 1024)
+#define SCRATCH_MAX ((size_t)512 * 1024 * 1024)
+
+struct lth_conf {
+    lth_arena *keep;
+    lth_broker_conf broker;
+    lth_agent_conf agent;
+    lth_schema schema;
+    lth_registry registry;
+};
+
+void lth_conf_free(lth_conf **self)
+{
+    if (*self != NULL) {
+        lth_arena_free(&(*self)->keep);
+        free(*self);
+        *self = NULL;
+    }
+}
+
+static bool begin(conf_load *load, lth_conf_errors *errors)
+{
+    lth_conf_errors_fini(errors);
+    *load = (conf_load){.errors = errors};
+    load->conf = calloc(1, sizeof *load->conf);
+    load->scratch = lth_arena_new(SCRATCH_MAX);
+    if (load->conf != NULL) {
+        load->conf->keep = lth_arena_new(KEEP_MAX);
+        load->keep = load->conf->keep;
+    }
+    return load->keep != NULL && load->scratch != NULL;
+}
+
+/* DIR or DIR/FILE to the file; sets the directory that names are shown from. */
+static char *find_file(conf_load *load, const char *path, const char *name)
+{
+    struct stat st;
+    bool directory = name != NULL && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    char *file = conf_keep(load, n + 2 + (directory ? strlen(name) : 0));
+    if (file == NULL) {
+        return NULL;
+    }
+    memcpy(file, path, n);
+    if (directory) {
+        file[n] = '/';
+        memcpy(file + n + 1, name, strlen(name) + 1);
+    }
+    load->root = conf_keep_text(load, file);
+    char *slash = load->root != NULL ? strrchr(load->root, '/') : NULL;
+    if (slash != NULL) {
+        *slash = '\0';
+    } else if (load->root != NULL) {
+        load->root = conf_keep_text(load, ".");
+    }
+    return load->root != NULL ? file : NULL;
+}
+
+static lth_err finish(conf_load *load, lth_conf **owner)
+{
+    lth_arena_free(&load->scratch);
+    lth_err err = load->nomem ? LTH_E_NOMEM : conf_faults(load) > 0 ? LTH_E_CONFIG : LTH_OK;
+    if (err == LTH_OK) {
+        *owner = load->conf;
+    } else {
+        lth_conf_free(&load->conf);
+    }
+    return err;
+}
+
+lth_err lth_conf_load_broker(lth_conf **owner, const lth_broker_conf **out, const char *path,
+                             lth_conf_errors *errors)
+{
+    conf_load load;
+    *owner = NULL;
+    *out = NULL;
+    char *file = begin(&load, errors) ? find_file(&load, path, "broker.yaml") : NULL;
+    if (file != NULL) {
+        conf_broker(&load, file, &load.conf->broker);
+    } else {
+        load.nomem = true;
+    }
+    lth_err err = finish(&load, owner);
+    *out = err == LTH_OK ? &(*owner)->broker : NULL;
+    return err;
+}
+
+lth_err lth_conf_load_agent(lth_conf **owner, const lth_agent_conf **out, const char *path,
+                            lth_conf_errors *errors)
+{
+    conf_load load;
+    *owner = NULL;
+    *out = NULL;
+    char *file = begin(&load, errors) ? find_file(&load, path, "agent.yaml") : NULL;
+    if (file != NULL) {
+        conf_agent(&load, file, &load.conf->agent);
+    } else {
+        load.nomem = true;
+    }
+    lth_err err = finish(&load, owner);
+    *out = err == LTH_OK ? &(*owner)->agent : NULL;
+    return err;
+}
+
+lth_err lth_conf_load_datasets(lth_conf **owner, const lth_schema **out, const char *dir,
+                               lth_conf_errors *errors)
+{
+    conf_load load;
+    *owner = NULL;
+    *out = NULL;
+    char *path = begin(&load, errors) ? find_file(&load, dir, NULL) : NULL;
+    if (path != NULL) {
+        load.root = path;
+        conf_datasets(&load, path, &load.conf->schema);
+    } else {
+        load.nomem = true;
+    }
+    lth_err err = finish(&load, owner);
+    *out = err == LTH_OK ? &(*owner)->schema : NULL;
+    return err;
+}
+
+lth_err lth_conf_load_orgs(lth_conf **owner, const lth_registry **out, const char *path,
+                           lth_conf_errors *errors)
+{
+    conf_load load;
+    *owner = NULL;
+    *out = NULL;
+    char *file = begin(&load, errors) ? find_file(&load, path, NULL) : NULL;
+    if (file != NULL) {
+        conf_orgs(&load, file, &load.conf->registry);
+    } else {
+        load.nomem = true;
+    }
+    lth_err err = finish(&load, owner);
+    *out = err == LTH_OK ? &(*owner)->registry : NULL;
+    return err;
+}
