@@ -1,0 +1,167 @@
+#include "internal.h"
+
+/* What the visitor of a batch's records needs. */
+typedef struct visit {
+    lth_checked *out;
+    const lth_check_env *env;
+    const uint8_t *body;
+    const lth_org *author; /* NULL: not in the registry, the batch is refused later. */
+} visit;
+
+static bool owns(const lth_record_view *record, const lth_id *origin)
+{
+    return memcmp(record->header.record_id.b, origin->b, 8) == 0;
+}
+
+/* Of a record that belongs to another org: may this author write its groups at all? Where the
+ * author stands is judged with the day, at the merge. */
+static lth_refusal judge_foreign(const visit *v, const lth_record_view *record,
+                                 lth_checked_record *out)
+{
+    const lth_org *owner = lth_registry_find_prefix(v->env->registry, record->header.record_id.b);
+    if (owner == NULL || v->author == NULL || record->header.op == LTH_OP_RANGE) {
+        return LTH_REFUSE_scope;
+    }
+    lth_refusal code =
+        lth_record_judge(v->env->schema, record, v->author->kind, &out->group, &out->field);
+    out->slot = record->groups[0].number;
+    return code == LTH_REFUSE_bad_author ? LTH_REFUSE_scope : code;
+}
+
+static lth_refusal judge_own(const visit *v, uint32_t index, const lth_record_view *record,
+                             lth_checked_record *out)
+{
+    lth_id lo, hi;
+    bool last;
+    if (record->header.op == LTH_OP_RANGE &&
+        (index != 0 || v->out->batch.header.kind != LTH_KIND_SNAPSHOT ||
+         !lth_record_range(record, &lo, &hi, &last))) {
+        return LTH_REFUSE_bad_op;
+    }
+    return lth_record_judge(v->env->schema, record, NULL, &out->group, &out->field);
+}
+
+static void find_natural(const visit *v, const lth_record_view *record, lth_checked_record *out)
+{
+    const lth_dataset *ds = lth_schema_find(v->env->schema, record->header.dataset);
+    const lth_group_view *group = ds == NULL || out->slot != 0 || record->header.op == LTH_OP_RANGE
+                                      ? NULL
+                                      : lth_record_group(record, ds->natural_group);
+    if (group != NULL && group->shown) {
+        out->natural_offset = (uint32_t)(group->value.p - v->body);
+        out->natural_size = (uint32_t)group->value.n;
+    }
+}
+
+static void see_record(void *ctx, uint32_t index, const lth_record_view *record,
+                       const uint8_t leaf[LTH_HASH_SIZE])
+{
+    const visit *v = ctx;
+    lth_checked_record *out = &v->out->records[index];
+    *out = (lth_checked_record){.offset = (uint32_t)(record->wire.p - v->body),
+                                .size = (uint32_t)record->wire.n,
+                                .form = record->form,
+                                .natural_size = UINT32_MAX,
+                                .leaf8 = lth_get64(leaf)};
+    v->out->n_records = index + 1;
+    if (record->form == LTH_FORM_LEAF) {
+        return;
+    }
+    out->record_id = record->header.record_id;
+    out->dataset = record->header.dataset;
+    out->op = record->header.op;
+    bool own = owns(record, &v->out->batch.header.origin);
+    out->code = (uint16_t)(own ? judge_own(v, index, record, out) : judge_foreign(v, record, out));
+    find_natural(v, record, out);
+}
+
+/* A statement's key must be that of a broker of @p org. */
+static lth_refusal check_statement(const lth_check_env *env, lth_slice bytes,
+                                   const uint8_t key_id[LTH_HASH_SIZE], const lth_id *org)
+{
+    lth_key_info key;
+    lth_refusal code = lth_statement_verify(bytes, key_id, env->trust);
+    if (code != LTH_REFUSE_none) {
+        return code;
+    }
+    code = env->trust->find(env->trust->ctx, key_id, &key);
+    bool right =
+        code == LTH_REFUSE_none && key.role == LTH_ROLE_BROKER && lth_id_equal(&key.org, org);
+    return right ? LTH_REFUSE_none : LTH_REFUSE_wrong_key;
+}
+
+static lth_refusal check_attest(lth_checked *out, const lth_check_env *env, lth_slice bytes)
+{
+    const lth_batch_header *h = &out->batch.header;
+    lth_attest *a = &out->attest;
+    if (!lth_attest_decode(a, bytes)) {
+        return LTH_REFUSE_bad_attestation;
+    }
+    bool same = lth_id_equal(&a->origin, &h->origin) && a->stream == h->stream &&
+                a->at.epoch == h->epoch && a->at.seq == h->batch_seq &&
+                memcmp(a->at.hash, out->batch.header_hash, LTH_HASH_SIZE) == 0 &&
+                (a->n_held == 0 || a->held[a->n_held - 1].index < h->rec_count);
+    if (!same) {
+        return LTH_REFUSE_bad_attestation;
+    }
+    lth_refusal code = check_statement(env, bytes, a->key_id, &a->entry_org);
+    out->has_attest = code == LTH_REFUSE_none;
+    return out->has_attest || code == LTH_REFUSE_unknown_key ? code : LTH_REFUSE_bad_attestation;
+}
+
+static lth_refusal check_grant(lth_checked *out, const lth_check_env *env, lth_slice bytes)
+{
+    const lth_batch_header *h = &out->batch.header;
+    lth_grant *g = &out->grant;
+    if (!lth_grant_decode(g, bytes) || !lth_id_equal(&g->origin, &h->origin) ||
+        g->stream != h->stream || g->epoch != h->epoch || g->closes.epoch >= g->epoch) {
+        return LTH_REFUSE_epoch_not_granted;
+    }
+    lth_refusal code = check_statement(env, bytes, g->key_id, &g->grantor_org);
+    out->has_grant = code == LTH_REFUSE_none;
+    return out->has_grant || code == LTH_REFUSE_unknown_key ? code : LTH_REFUSE_epoch_not_granted;
+}
+
+/* The key that signed belongs to the origin itself, at the school or kept by its host. */
+static lth_refusal check_key(const lth_checked *out, const lth_check_env *env)
+{
+    lth_key_info key;
+    lth_refusal code = env->trust->find(env->trust->ctx, out->batch.header.key_id, &key);
+    if (code != LTH_REFUSE_none) {
+        return code;
+    }
+    bool right = lth_id_equal(&key.org, &out->batch.header.origin) &&
+                 (key.role == LTH_ROLE_AGENT || key.role == LTH_ROLE_HOST);
+    return right ? LTH_REFUSE_none : LTH_REFUSE_wrong_key;
+}
+
+void lth_broker_check(lth_checked *out, const lth_check_env *env, const lth_frame_batch *batch)
+{
+    lth_diag diag = {0};
+    lth_batch_header header;
+    visit v = {.out = out, .env = env, .body = batch->body.p};
+    lth_record_visitor each = {.ctx = &v, .visit = see_record};
+    out->has_attest = out->has_grant = false;
+    out->n_records = 0;
+    out->detail[0] = '\0';
+    /* Scope is judged while the records pass by, so the author is looked up first. */
+    if (batch->signed_header.n == LTH_BATCH_SIGNED_SIZE &&
+        lth_batch_header_decode(&header, batch->signed_header.p) == LTH_REFUSE_none) {
+        v.author = lth_registry_find(env->registry, &header.origin);
+    }
+    out->code = lth_batch_verify_each(&out->batch, &env->hasher, env->trust, batch->signed_header,
+                                      batch->body, out->leaves, &each, &diag);
+    if (out->code == LTH_REFUSE_none) {
+        out->code = check_key(out, env);
+    }
+    if (out->code == LTH_REFUSE_none && batch->attest.n > 0) {
+        out->code = check_attest(out, env, batch->attest);
+    }
+    if (out->code == LTH_REFUSE_none && batch->grant.n > 0) {
+        out->code = check_grant(out, env, batch->grant);
+    }
+    if (out->code != LTH_REFUSE_none) {
+        (void)lth_format(out->detail, sizeof out->detail, "%s",
+                         diag.text[0] != '\0' ? diag.text : lth_refusal_text(out->code, true));
+    }
+}

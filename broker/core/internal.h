@@ -1,0 +1,352 @@
+/**
+ * @file broker/core/internal.h
+ * What the files of the broker's core share. Nothing here is seen outside broker/core and its
+ * tests.
+ *
+ * Decisions that need no store are made in check.c on worker threads; everything else runs inside
+ * one lth_broker_handle() on the writer's transaction. Memory holds only what a restart may forget:
+ * peers, who serves which origin now, the link upward, and work in slices.
+ */
+#pragma once
+
+#include "broker/core/broker.h"
+#include "broker/core/mutant.h"
+
+/** Return on any error of a call that yields lth_err. */
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        lth_err try_err = (call);                                                                  \
+        if (try_err != LTH_OK) {                                                                   \
+            return try_err;                                                                        \
+        }                                                                                          \
+    } while (0)
+
+#define STEP_RECORDS_MAX 8000u
+#define STEP_BYTES_MAX   (16u * 1024u * 1024u)
+#define PUMP_BYTES_MAX   (4u * 1024u * 1024u)
+#define SLICE_MAX        256u /**< Entries of one slice of work that must not hold up a step. */
+#define TIERS_MAX        32u  /**< Certificates of tiers above that are passed down. */
+#define NONE             UINT32_MAX
+
+#define HEARTBEAT_NS     LTH_MONO_S(15)
+#define SILENT_NS        LTH_MONO_S(90)
+#define TICK_NS          LTH_MONO_S(1)
+#define SWEEP_NS         LTH_MONO_S(60)
+
+/** Value of `log`. */
+#define LOG_FIXED    265u
+#define LOG_HEADERS  1u /**< No body came along. */
+#define LOG_REDACTED 2u
+/** lth_head.requeued_at: lane in the bits above, out_no below. */
+#define LANE_SHIFT 62
+#define LOG_ENTRY  4u /**< This broker was the entry: the attestation is its own. */
+
+typedef struct broker_peer {
+    lth_peer handle;
+    lth_id org;
+    lth_role role;
+    bool hello;
+    uint64_t incarnation;
+    lth_mono last_seen, last_sent;
+    uint64_t window;
+    uint64_t used; /**< Bytes of BATCH received since LINK_RESUME. */
+    uint64_t done; /**< Of those, committed or refused. */
+    uint64_t granted;
+    uint64_t acked[LTH_LANES]; /**< Child broker: last out_no held. */
+    bool ack_due[LTH_LANES];
+    bool touched;
+    uint32_t bad_frames;
+    lth_mono bad_since;
+    bool resync; /**< Receipts of the origins it delivered are being repeated. */
+    uint8_t resync_key[24];
+    size_t resync_n;
+    uint64_t batches, records, rejected;
+    int64_t skew_ms;
+} broker_peer;
+
+/** An origin that some peer has spoken for since the start. */
+typedef struct broker_origin {
+    lth_id id;
+    uint64_t stream;
+    lth_peer peer; /**< Who serves it now; 0 = nobody. */
+    uint64_t session;
+    uint32_t granted; /**< Newest epoch in `grants`. */
+    bool receipt_due;
+    uint8_t form; /**< Of the batch at `at`. */
+    lth_position at;
+    uint64_t held;
+    bool wants_grant;   /**< Its peer waits for an EPOCH_GRANT while the parent is asked. */
+    lth_peer asker;     /**< Child broker that waits for a HEAD_ANSWER; 0 = none. */
+    lth_mono asked_at;  /**< 0 = no HEAD_QUERY under way. */
+    bool requeue;       /**< Batches from `from` on go to `out` again. */
+    bool requeue_fresh; /**< None of them is written yet. */
+    lth_mono requeue_at;
+    lth_position from; /**< Hash unused. */
+    uint8_t lane;
+} broker_origin;
+
+/** What becomes of one record of a batch. */
+typedef enum broker_fate {
+    FATE_LEAF,       /**< Withheld: nothing to merge. */
+    FATE_CANDIDATE,  /**< Good; not yet compared. */
+    FATE_SUPERSEDED, /**< A greater version is there. */
+    FATE_MERGED,
+    FATE_RANGE,
+    FATE_HELD,
+    FATE_HELD_CLOSED, /**< Held, and a later one of the same batch took its place. */
+} broker_fate;
+
+typedef struct broker_outcome {
+    uint8_t fate;      /**< broker_fate */
+    uint8_t old_state; /**< lth_row_state, 0 = no row. */
+    bool had_natural;  /**< The old row's natural key was taken away. */
+    bool same_natural; /**< Old and new natural key are equal: the entry stands. */
+    uint16_t code, group, field;
+} broker_outcome;
+
+typedef struct broker_count {
+    uint8_t key[10];
+    int64_t live, absent;
+} broker_count;
+
+/** Scratch of one merge. */
+typedef struct broker_merge {
+    uint16_t order[LTH_BATCH_RECORDS_MAX];
+    uint16_t spare[LTH_BATCH_RECORDS_MAX];
+    uint16_t attested[LTH_BATCH_RECORDS_MAX];
+    broker_outcome out[LTH_BATCH_RECORDS_MAX];
+    broker_count counts[16];
+    uint32_t n_counts;
+} broker_merge;
+
+typedef struct broker_tier {
+    uint8_t key_id[LTH_HASH_SIZE];
+    lth_id org;
+    uint8_t *leaf, *ca; /**< ca lies behind leaf in one block. */
+    size_t leaf_n, ca_n;
+} broker_tier;
+
+/** The link upward. */
+typedef struct broker_link {
+    bool up;    /**< Connection is there. */
+    bool ready; /**< LINK_RESUME received. */
+    lth_mono last_seen, last_sent;
+    uint64_t credit, sent;
+    uint64_t next[LTH_LANES]; /**< Next out_no to look at. */
+    uint64_t last_sent_no[LTH_LANES];
+    uint64_t *told; /**< Key ids (first 8 bytes) whose certificates were sent in this session. */
+    uint32_t told_cap, told_n;
+    lth_mono hello_at;
+    bool believed; /**< A receipt of the parent was believed: its key is known. */
+} broker_link;
+
+struct lth_broker {
+    lth_broker_env env;
+    lth_hasher *hasher; /**< &env.hasher */
+    const lth_org *self_org;
+
+    /* kept in table meta */
+    uint64_t incarnation, accept_no, feed_no;
+    uint64_t out_no[LTH_LANES], out_acked[LTH_LANES], out_count[LTH_LANES];
+    lth_frontier frontier;
+    bool meta_dirty;
+
+    broker_peer **peers; /**< Ascending handles. */
+    uint32_t n_peers, cap_peers;
+
+    broker_origin *origins; /**< In order of first appearance. */
+    uint32_t n_origins, cap_origins;
+    uint32_t *origin_index;
+    uint32_t cap_index;
+    uint32_t *touched; /**< Origins with a receipt due. */
+    uint32_t n_touched, cap_touched;
+    uint32_t n_requeues;
+    lth_mono requeue_due;
+
+    broker_link link;
+    uint64_t trimmed[LTH_LANES]; /**< Entries of `out` up to here are deleted. */
+    broker_tier tiers[TIERS_MAX];
+    uint32_t n_tiers;
+    uint8_t sweep_key[24];
+    size_t sweep_n;
+    lth_mono sweep_at;
+
+    lth_action *actions;
+    uint32_t n_actions, cap_actions, next_action;
+    lth_arena *arena; /**< Bytes of actions. */
+    lth_buf body;     /**< A shaped body. */
+    lth_buf row;      /**< A copied row. */
+    broker_merge merge;
+    lth_attest attest;
+    uint8_t attest_bytes[LTH_ATTEST_BYTES_MAX];
+
+    lth_mono now, next_tick;
+    uint32_t today;
+    uint32_t step_records;
+    uint64_t step_bytes;
+    uint64_t batches, records, held, rejected, duplicates, steps;
+};
+
+/** Why a whole batch is not taken. code none: it is. */
+typedef struct broker_verdict {
+    lth_refusal code;
+    bool duplicate;
+    bool fork;
+    uint32_t epoch; /**< Where to send again from. */
+    uint64_t resend_from;
+    uint32_t wait_ms;
+    const char *detail;
+} broker_verdict;
+
+/** One BATCH under decision. */
+typedef struct broker_batch {
+    lth_txn *txn;
+    lth_now now;
+    broker_peer *peer;
+    broker_origin *origin;
+    const lth_frame_batch *frame;
+    const lth_checked *c;
+    const lth_org *org;
+    bool entry;          /**< We are the first broker on its way. */
+    uint64_t receive_ms; /**< At the entry broker. */
+    bool has_head;
+    bool new_epoch;
+    lth_head head;
+    uint64_t accept_no;
+    lth_slice attest;
+    uint32_t n_held;
+} broker_batch;
+
+/* ---- tables.c: keys and rows ---- */
+void lth_broker__key_origin(uint8_t out[24], const lth_id *origin, uint64_t stream);
+void lth_broker__key_position(uint8_t out[36], const lth_id *origin, uint64_t stream,
+                              uint32_t epoch, uint64_t seq);
+void lth_broker__key_record(uint8_t out[20], uint16_t dataset, const lth_id *id, uint16_t slot);
+void lth_broker__key_out(uint8_t out[25], const lth_id *to, lth_lane lane, uint64_t out_no);
+/** LTH_OK with *found false when there is none. */
+lth_err lth_broker__head_get(lth_txn *txn, const lth_id *origin, uint64_t stream, lth_head *out,
+                             bool *found);
+lth_err lth_broker__head_put(lth_txn *txn, const lth_id *origin, uint64_t stream,
+                             const lth_head *head);
+lth_err lth_broker__chain_get(lth_txn *txn, const lth_id *origin, uint64_t stream, uint32_t epoch,
+                              uint64_t seq, uint64_t *accept_no, uint8_t hash[LTH_HASH_SIZE],
+                              bool *found);
+/** Value of `log`; borrowed. LTH_E_STORE_CORRUPT when it is missing or short. */
+lth_err lth_broker__log_get(lth_txn *txn, uint64_t accept_no, lth_slice *out);
+/** Grant of exactly that epoch, or with epoch UINT32_MAX the newest. */
+lth_err lth_broker__grant_get(lth_txn *txn, const lth_id *origin, uint64_t stream, uint32_t epoch,
+                              uint8_t bytes[LTH_GRANT_BYTES], lth_grant *out, bool *found);
+
+/* ---- meta.c ---- */
+lth_err lth_broker__meta_load(lth_broker *self, lth_txn *txn, bool *fresh, lth_diag *diag);
+lth_err lth_broker__meta_save(lth_broker *self, lth_txn *txn);
+
+/* ---- actions.c ---- */
+lth_err lth_broker__send(lth_broker *self, lth_peer to, const lth_frame *frame);
+lth_err lth_broker__drop(lth_broker *self, lth_peer peer);
+/** Copy into the arena of actions. LTH_E_NOMEM. */
+lth_err lth_broker__keep(lth_broker *self, lth_slice *bytes);
+
+/* ---- peers.c ---- */
+broker_peer *lth_broker__peer(lth_broker *self, lth_peer handle);
+lth_err lth_broker__peer_add(lth_broker *self, const lth_event *event, broker_peer **out);
+void lth_broker__peer_forget(lth_broker *self, lth_peer handle);
+broker_origin *lth_broker__origin(lth_broker *self, const lth_id *id, uint64_t stream);
+/** Find or add; reads its newest grant. The pointer is valid until the next add. */
+lth_err lth_broker__origin_add(lth_broker *self, lth_txn *txn, const lth_id *id, uint64_t stream,
+                               broker_origin **out);
+lth_err lth_broker__touch(lth_broker *self, broker_origin *origin);
+void lth_broker__free_maps(lth_broker *self);
+
+/* ---- session.c, certs.c ---- */
+lth_err lth_broker__link_hello(lth_broker *self, lth_txn *txn, lth_now now, broker_peer *peer,
+                               const lth_event *event);
+lth_err lth_broker__hello(lth_broker *self, lth_txn *txn, broker_peer *peer,
+                          const lth_frame_hello *hello);
+lth_err lth_broker__resume(lth_broker *self, const broker_origin *origin, const lth_head *head,
+                           lth_resume_state state, lth_refusal code, uint32_t wait_ms);
+bool lth_broker__may_carry(const lth_broker *self, const lth_id *carrier, const lth_id *origin);
+lth_err lth_broker__certs(lth_broker *self, lth_txn *txn, lth_peer from,
+                          const lth_frame_certs *certs);
+lth_err lth_broker__certs_load(lth_broker *self, lth_txn *txn);
+lth_err lth_broker__certs_greet(lth_broker *self, lth_peer to);
+/** Send upward the certificates of a key, once a link session. */
+lth_err lth_broker__certs_tell(lth_broker *self, lth_txn *read, const uint8_t *key_id);
+void lth_broker__certs_free(lth_broker *self);
+lth_err lth_broker__reject(lth_broker *self, lth_peer to, const lth_frame_reject *reject);
+
+/* ---- ingest.c, continuity.c, accept.c ---- */
+lth_err lth_broker__batch(lth_broker *self, lth_txn *txn, lth_now now, broker_peer *peer,
+                          const lth_event *event);
+lth_err lth_broker__continuity(lth_broker *self, broker_batch *b, broker_verdict *v);
+lth_err lth_broker__accept(lth_broker *self, broker_batch *b);
+lth_err lth_broker__fork(lth_broker *self, broker_batch *b);
+
+/* ---- merge.c, natural.c, range.c, holds.c ---- */
+lth_err lth_broker__merge(lth_broker *self, broker_batch *b);
+/** Index of the owner's part of a record in the batch (@p merged: the version that was merged), or
+ * NONE. A RANGE is no record. */
+uint32_t lth_broker__find_in_batch(const lth_broker *self, const lth_checked *c, uint16_t dataset,
+                                   const lth_id *id, bool merged);
+/** Key of `natural` for a row's wire bytes; size 0 when its natural group is not shown. */
+size_t lth_broker__natural_of(const lth_broker *self, lth_slice wire, uint8_t key[512]);
+lth_err lth_broker__natural_drop(lth_txn *txn, const uint8_t *key, size_t size, const lth_id *id);
+lth_err lth_broker__natural_take(lth_broker *self, broker_batch *b, uint32_t index);
+lth_err lth_broker__count(lth_broker *self, lth_txn *txn, uint16_t dataset, const lth_id *id,
+                          int64_t live, int64_t absent);
+lth_err lth_broker__count_flush(lth_broker *self, lth_txn *txn);
+lth_err lth_broker__feed(lth_broker *self, lth_txn *txn, const uint8_t key[20]);
+lth_err lth_broker__range(lth_broker *self, broker_batch *b, uint32_t index);
+lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index);
+lth_err lth_broker__unhold(lth_broker *self, broker_batch *b, uint32_t index);
+
+/* ---- epochs.c ---- */
+lth_err lth_broker__epoch_request(lth_broker *self, lth_txn *txn, lth_now now, broker_peer *peer,
+                                  const lth_frame_epoch_request *request);
+lth_err lth_broker__head_query(lth_broker *self, lth_txn *txn, broker_peer *peer,
+                               const lth_frame_head_query *query);
+lth_err lth_broker__head_answer(lth_broker *self, lth_txn *txn, lth_now now,
+                                const lth_frame_head_answer *answer);
+/** Must a person act before this origin goes on, or does a new epoch help? */
+bool lth_broker__needs_person(lth_refusal code);
+
+/* ---- outgoing.c, shape.c, forward.c, upward.c, requeue.c ---- */
+/** Put one accepted batch in `out` to the parent, if any route names its origin. */
+lth_err lth_broker__out_put(lth_broker *self, lth_txn *txn, const lth_org *org, uint64_t accept_no,
+                            const uint16_t *datasets, uint32_t n, lth_lane lane, lth_head *head,
+                            bool *written);
+lth_lane lth_broker__lane_of(const lth_broker *self, const lth_head *head, lth_lane wanted);
+/** Distinct datasets of the records shown in a body; returns how many. */
+uint32_t lth_broker__datasets_of(lth_slice body, uint16_t list[LTH_BATCH_RECORDS_MAX]);
+void lth_broker__out_passed(lth_broker *self, lth_lane lane);
+lth_err lth_broker__out_batch(lth_broker *self, broker_batch *b);
+lth_err lth_broker__out_trim(lth_broker *self, lth_txn *txn);
+bool lth_broker__out_untrimmed(const lth_broker *self);
+/** Body of a batch as the destination may see it: in place, shaped in self->body, or empty for the
+ * signed header alone. */
+lth_err lth_broker__shape(lth_broker *self, const lth_org *org, lth_slice mask, lth_slice body,
+                          lth_slice *out);
+lth_err lth_broker__forward(lth_broker *self, lth_txn *read, bool *more);
+lth_err lth_broker__from_parent(lth_broker *self, lth_txn *txn, lth_now now,
+                                const lth_event *event);
+lth_err lth_broker__parent_up(lth_broker *self, lth_now now);
+lth_err lth_broker__parent_greet_again(lth_broker *self, lth_now now);
+void lth_broker__parent_down(lth_broker *self);
+void lth_broker__requeue_want(lth_broker *self, broker_origin *origin, uint32_t epoch, uint64_t seq,
+                              lth_lane lane, lth_mono at);
+lth_err lth_broker__requeue_run(lth_broker *self, lth_txn *txn, lth_now now);
+lth_err lth_broker__sweep(lth_broker *self, lth_txn *txn);
+
+/* ---- receipts.c ---- */
+lth_err lth_broker__receipt_note(lth_txn *txn, broker_origin *origin, const lth_head *head);
+/** Sign and send what this broker holds of an origin. */
+lth_err lth_broker__receipt_send(lth_broker *self, lth_peer to, const broker_origin *origin);
+lth_err lth_broker__receipts_above(lth_broker *self, lth_txn *txn, lth_peer to,
+                                   const lth_id *origin, uint64_t stream);
+lth_err lth_broker__receipt_from_parent(lth_broker *self, lth_txn *txn,
+                                        const lth_frame_receipt *receipt);
+lth_err lth_broker__receipts_repeat(lth_broker *self, lth_txn *read, bool *more);
+lth_err lth_broker__peer_credit(lth_broker *self, broker_peer *peer);
+
+/* ---- timer.c ---- */
+lth_err lth_broker__tick(lth_broker *self, lth_txn *txn, lth_now now);
