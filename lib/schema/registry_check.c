@@ -84,7 +84,7 @@ static bool climb_from(climb *c, uint32_t start, lth_registry_fault *out)
                 above = edge_counts(c, &org->parents[i]) && height > above ? height : above;
             }
             c->height[top->org] = (uint8_t)(above + 1);
-            if (above >= DEPTH_MAX) {
+            if (above > DEPTH_MAX) {
                 return fault(out, LTH_REGISTRY_TOO_DEEP, top->org, 0);
             }
             n--;
