@@ -9,12 +9,18 @@ static void refuse(broker_verdict *v, lth_refusal code, const char *detail)
     v->wait_ms = lth_refusal_class_of(code) == LTH_REFUSAL_RETRY_LATER ? UNKNOWN_WAIT_MS : 0;
 }
 
+/* The header could not be read: nothing in it says whose it is. */
+static bool unreadable(lth_refusal code)
+{
+    return code >= LTH_REFUSE_too_large && code <= LTH_REFUSE_bad_header;
+}
+
 /* Only an org's own stream travels upward, and only over a connection that carries for it. */
 static lth_err judge_sender(lth_broker *self, broker_batch *b, broker_verdict *v)
 {
     const lth_batch_header *h = &b->c->batch.header;
-    if (b->c->code != LTH_REFUSE_none && b->org == NULL) {
-        refuse(v, b->c->code, b->c->detail); /* The header itself may be unreadable. */
+    if (unreadable(b->c->code)) {
+        refuse(v, b->c->code, b->c->detail);
     } else if (b->org == NULL) {
         refuse(v, LTH_REFUSE_unknown_origin, NULL);
     } else if (!lth_broker__may_carry(self, &b->peer->org, &b->org->id)) {
