@@ -197,7 +197,7 @@ static void parent_watch(io *self)
     case LTH_NET_UP:
         self->parent.backoff = 0;
         parent_set(self, true);
-        if (now - self->parent.last_seen > LINK_SILENCE)
+        if (now > self->parent.last_seen + LINK_SILENCE)
             parent_close(self, BACKOFF_FIRST);
         break;
     case LTH_NET_DOWN:
