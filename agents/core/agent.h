@@ -162,7 +162,8 @@ typedef struct lth_agent_action {
     uint64_t tables; /**< Bit per table. */
 } lth_agent_action;
 
-/** Rebuild from the store (empty: fresh). Session number from env.random. */
+/** Rebuild from the store (empty: fresh). Session number from env.random. Rounds that an earlier
+ * instance asked for are over: the driver ends their children and feeds none of their rows here. */
 LTH_MUST_USE lth_err lth_agent_open(lth_agent **out, const lth_agent_env *env, lth_txn *txn,
                                     lth_now now, lth_diag *diag);
 void lth_agent_free(lth_agent **self);

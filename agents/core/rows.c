@@ -173,6 +173,7 @@ lth_err lth_agent__on_row(agent_ctx *c, const lth_cell *cells)
     }
     if (scan->info.rows == LTH_SCAN_ROWS_MAX) {
         scan->stopped = true;
+        scan->info.fault = LTH_SCAN_none; /* outweighs what single rows had wrong */
         lth_agent__fault(c, LTH_SCAN_too_many_rows, c->table->mapping->dataset->name);
         return LTH_OK;
     }

@@ -4,12 +4,13 @@
 
 #define BACKOFF_MOST LTH_MONO_S(15 * 60)
 
-/* Spread by up to a tenth, so that schools do not march in step. */
-static lth_mono jittered(lth_agent *self, lth_mono interval)
+/* 0..1000: how much of a tenth is added to the intervals of a round, so that schools do not march
+ * in step; one draw for all tables, so that these stay together. */
+static uint32_t draw_jitter(lth_agent *self)
 {
     uint8_t bytes[4];
     self->env.random.fill(self->env.random.ctx, bytes, sizeof bytes);
-    return interval + interval / 10 * (lth_get32(bytes) % 1001) / 1000;
+    return lth_get32(bytes) % 1001;
 }
 
 /* Doubles with every fault of the source. A table that is only locked, or has bad keys, is read as
@@ -69,10 +70,11 @@ static lth_err begin(lth_agent *self, uint32_t index, uint64_t tables)
     school->round = round;
     school->scan_now = false;
     self->rounds++;
+    uint32_t jitter = draw_jitter(self);
     for (uint32_t i = 0; i < n; i++) {
         if ((tables >> i & 1) != 0) {
             lth_mono every = LTH_MONO_MS(school->tables[i].every_ms);
-            school->tables[i].due = self->now.mono + jittered(self, every);
+            school->tables[i].due = self->now.mono + every + every / 10000 * jitter;
         }
     }
     agent_item item = {.kind = ITEM_SCAN, .school = index, .tables = tables};
