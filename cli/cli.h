@@ -84,3 +84,4 @@ int lth_cli_held_show(const lth_cli *cli);
 int lth_cli_record_list(const lth_cli *cli);
 int lth_cli_record_show(const lth_cli *cli);
 int lth_cli_verify(const lth_cli *cli);
+int lth_cli_errors(const lth_cli *cli);

@@ -61,6 +61,8 @@ static const lth_cli_verb verbs[] = {
      show_options, lth_cli_record_show},
     {"verify", "FILE [--root root.crt]", "kiểm tra một bằng chứng, không cần mạng",
      "check a proof offline", verify_options, lth_cli_verify},
+    {"errors", "", "mọi mã từ chối và ý nghĩa", "every stable code and what it means", no_options,
+     lth_cli_errors},
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
