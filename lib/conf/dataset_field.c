@@ -324,7 +324,8 @@ static void read_texts(const conf_file *file, const conf_node *key, const conf_i
     default:
         break;
     }
-    if (out->type == LTH_TYPE_INTEGER || out->type == LTH_TYPE_DECIMAL) {
+    bool number = out->type == LTH_TYPE_INTEGER || out->type == LTH_TYPE_DECIMAL;
+    if (number && conf_faults(file->load) == before) {
         read_limit(file, &t->min, out, &out->has_min, &out->min);
         read_limit(file, &t->max, out, &out->has_max_value, &out->max_value);
     }

@@ -26,7 +26,8 @@ void lth_conf_free(lth_conf **self)
 
 static bool begin(conf_load *load, lth_conf_errors *errors)
 {
-    lth_conf_errors_fini(errors);
+    errors->n = 0;
+    errors->more = 0;
     *load = (conf_load){.errors = errors};
     load->conf = calloc(1, sizeof *load->conf);
     load->scratch = lth_arena_new(SCRATCH_MAX);

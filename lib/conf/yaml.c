@@ -264,24 +264,20 @@ static uint8_t *read_file(const conf_file *file, size_t *n)
     return bytes;
 }
 
-/* Join a directory and a path; an absolute path stands alone. */
-static char *join(conf_load *load, const char *dir, const char *path)
-{
-    size_t n = path[0] == '/' ? 0 : strlen(dir);
-    char *out = conf_keep(load, n + strlen(path) + 2);
-    if (out != NULL && n > 0) {
-        memcpy(out, dir, n);
-        out[n++] = '/';
-    }
-    if (out != NULL) {
-        memcpy(out + n, path, strlen(path) + 1);
-    }
-    return out;
-}
-
 char *conf_path(const conf_file *file, const char *path)
 {
-    return join(file->load, file->dir, path);
+    size_t dir = path[0] == '/' ? 0 : strlen(file->dir);
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    char *out = conf_keep(file->load, dir + n + 2);
+    if (out != NULL) {
+        memcpy(out, file->dir, dir);
+        out[dir] = '/';
+        memcpy(out + dir + (dir > 0 ? 1 : 0), path, n);
+    }
+    return out;
 }
 
 bool conf_file_name(conf_file *out, conf_load *load, const char *path)

@@ -54,7 +54,8 @@ typedef struct lth_broker_conf {
 } lth_broker_conf;
 
 /** Load DIR/broker.yaml (or the file itself) with everything it names. LTH_OK; LTH_E_CONFIG with
- * errors filled; LTH_E_NOMEM. */
+ * errors filled; LTH_E_NOMEM. @p errors is output only: need not be initialised, and is released
+ * with lth_conf_errors_fini() whatever was returned. */
 LTH_MUST_USE lth_err lth_conf_load_broker(lth_conf **owner, const lth_broker_conf **out,
                                           const char *path, lth_conf_errors *errors);
 

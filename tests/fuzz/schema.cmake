@@ -1,0 +1,4 @@
+foreach(name group mapping)
+  lth_fuzz(fuzz_${name} SOURCES fuzz_${name}.c LIBS lth_schema
+           CORPUS ${CMAKE_CURRENT_SOURCE_DIR}/corpus/${name})
+endforeach()
