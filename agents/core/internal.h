@@ -81,7 +81,7 @@ typedef struct agent_scan {
     bool first;    /**< The table was never read to its end before. */
     bool stopped;  /**< No further rows are looked at. */
     bool clean;
-    bool swept_any;
+    bool unsendable;           /**< A row cannot be sent at all; in the log already. */
     uint8_t swept[PRINT_SIZE]; /**< Last key the sweep looked at. */
     lth_scan_info info;
     agent_seen seen;
@@ -112,6 +112,7 @@ typedef struct agent_table {
     uint32_t faults_in_a_row;
     uint64_t last_good_ms;
     bool read_before;
+    bool unsendable; /**< In the last scan. */
     agent_resync resync;
     lth_id cut_to; /**< Upper end of the last chunk. */
 } agent_table;

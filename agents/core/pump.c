@@ -17,15 +17,23 @@ static bool nothing_outstanding(const lth_agent *self)
     return true;
 }
 
-/* The entry that a school sends next. A hole means the store is not what it was: ask again. */
-static lth_err next_entry(lth_agent *self, lth_txn *read, agent_school *school, agent_item *item)
+/* The entry that a school sends next. *found false: a hole, so the store is not what it was; only a
+ * new epoch closes it. */
+static lth_err next_entry(lth_agent *self, lth_txn *read, agent_school *school, agent_item *item,
+                          bool *found)
 {
     lth_slice value;
     uint64_t sealed_ms;
     lth_err err = lth_agent__entry_get(read, &school->conf->org, school->head.at.epoch,
                                        school->next_send, &value);
+    *found = err == LTH_OK;
+    if (err == LTH_E_NOT_FOUND) {
+        lth_log_event(&self->env.log, LTH_LEVEL_ERROR, "outbox_hole", "org=%s seq=%llu",
+                      lth_agent__code_of(self, school), (unsigned long long)school->next_send);
+        return lth_agent__ask_epoch(self, school);
+    }
     if (err != LTH_OK) {
-        return err == LTH_E_NOT_FOUND ? LTH_E_STORE_CORRUPT : err;
+        return err;
     }
     item->kind = ITEM_BATCH;
     item->school = (uint32_t)(school - self->schools);
@@ -61,15 +69,16 @@ static lth_err take_turn(lth_agent *self, lth_txn *read, lth_lane lane, size_t *
     for (uint32_t i = 0; i < n; i++) {
         uint32_t index = (self->turn + i) % n;
         agent_school *school = &self->schools[index];
-        agent_item item;
+        agent_item item = {0};
         if (!sendable(school) || (school->next_lane >= 0 && school->next_lane != (int)lane)) {
             continue;
         }
-        lth_err err = next_entry(self, read, school, &item);
-        if (err != LTH_OK || item.lane != lane) {
-            if (err != LTH_OK) {
-                return err;
-            }
+        bool found;
+        lth_err err = next_entry(self, read, school, &item, &found);
+        if (err != LTH_OK) {
+            return err;
+        }
+        if (!found || item.lane != lane) {
             continue;
         }
         size_t size = item.signed_header.n + item.body.n;

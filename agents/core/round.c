@@ -109,6 +109,7 @@ static lth_err scan_close(agent_ctx *c)
     table->fault = info->fault;
     table->faults_in_a_row = info->faults_in_a_row;
     table->last_good_ms = info->last_good_ms;
+    table->unsendable = c->scan->unsendable;
     table->read_before = table->read_before || to_the_end;
     lth_mono retry = c->now.mono + lth_agent__backoff(table);
     table->due = info->fault != LTH_SCAN_none && retry > table->due ? retry : table->due;

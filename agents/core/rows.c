@@ -12,16 +12,19 @@ void lth_agent__fault(agent_ctx *c, lth_scan_fault fault, const char *detail)
     }
 }
 
-/* A row that cannot be sent: said once a scan, the others go on. */
+/* A row that cannot be sent: said once as long as it is so, the others go on. */
 static void report(agent_ctx *c, const char *event, const char *detail)
 {
     lth_scan_info *info = &c->scan->info;
     info->invalid++;
     if (info->detail[0] == '\0') {
         (void)lth_format(info->detail, sizeof info->detail, "%s", detail);
+    }
+    if (!c->scan->unsendable && !c->table->unsendable) {
         lth_log_event(&c->self->env.log, LTH_LEVEL_WARN, event, "org=%s dataset=%s",
                       lth_agent__code_of(c->self, c->school), c->table->mapping->dataset->name);
     }
+    c->scan->unsendable = true;
 }
 
 lth_err lth_agent__row_load(agent_ctx *c, const lth_cell *cells)

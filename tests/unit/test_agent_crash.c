@@ -7,6 +7,8 @@
 
 #include "test_agent_world.h"
 
+#include "lib/store/store_mem.h"
+
 /* What a school's table looks like from day to day. */
 typedef struct day {
     const row *rows;
@@ -37,12 +39,21 @@ static void live_a_day(world *w, const day *d)
     }
 }
 
-/* Steps of the whole life when nothing goes wrong. */
-static uint32_t live(uint32_t crash_at, bool late, uint32_t *versions, uint32_t *epoch)
+/* What goes wrong in a life; nothing when all is zero. */
+typedef struct mishap {
+    uint32_t crash_at;
+    bool late;
+    uint64_t full_at; /**< Put or commit of this number finds the store full. */
+} mishap;
+
+/* Steps of the whole life. */
+static uint32_t live(const mishap *m, uint32_t *versions, uint32_t *epoch)
 {
     world *w = world_new(1);
-    w->crash_at = crash_at;
-    w->crash_late = late;
+    w->crash_at = m->crash_at;
+    w->crash_late = m->late;
+    w->may_be_full = m->full_at > 0;
+    lth_store_mem_fail_after(w->store, m->full_at, LTH_E_STORE_FULL);
     world_connect(w);
     while (w->b.origins[0].head.epoch == 0) {
         world_connect(w);
@@ -72,12 +83,12 @@ static void a_crash_at_any_step_loses_and_doubles_nothing(void **state)
 {
     (void)state;
     uint32_t versions, with_crash, epoch, repeats = 0;
-    uint32_t steps = live(0, false, &versions, &epoch);
+    uint32_t steps = live(&(mishap){0}, &versions, &epoch);
     assert_true(steps > 30);
     assert_int_equal(epoch, 1);
     for (uint32_t at = 2; at <= steps; at++) {
         for (int late = 0; late <= 1; late++) {
-            (void)live(at, late != 0, &with_crash, &epoch);
+            (void)live(&(mishap){.crash_at = at, .late = late != 0}, &with_crash, &epoch);
             if (epoch == 1) {
                 assert_int_equal(with_crash, versions);
             } else {
@@ -89,9 +100,21 @@ static void a_crash_at_any_step_loses_and_doubles_nothing(void **state)
     assert_int_equal(repeats, 1);
 }
 
+static void a_full_store_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    uint32_t versions, with_fault, epoch;
+    (void)live(&(mishap){0}, &versions, &epoch);
+    for (uint64_t at = 1; at <= 250; at++) {
+        (void)live(&(mishap){.full_at = at}, &with_fault, &epoch);
+        assert_true(epoch == 2 || with_fault == versions);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_crash_at_any_step_loses_and_doubles_nothing)};
+        cmocka_unit_test(a_crash_at_any_step_loses_and_doubles_nothing),
+        cmocka_unit_test(a_full_store_loses_and_doubles_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,26 +162,34 @@ static void take_actions(world *w)
     }
 }
 
-void world_step(world *w, const lth_agent_event *event)
+/* True when the step is in the store; else the process is as good as dead. */
+static bool commit_step(world *w, const lth_agent_event *event)
 {
     lth_txn *txn;
-    bool more = true;
     assert_int_equal(lth_store_begin(w->store, true, &txn), LTH_OK);
-    assert_int_equal(lth_agent_handle(w->agent, txn, w->now, event, NULL), LTH_OK);
-    assert_int_equal(lth_agent_seal(w->agent, txn, w->now, NULL), LTH_OK);
+    lth_err err = lth_agent_handle(w->agent, txn, w->now, event, NULL);
+    err = err == LTH_OK ? lth_agent_seal(w->agent, txn, w->now, NULL) : err;
     bool crash = ++w->steps == w->crash_at;
-    if (crash && !w->crash_late) {
+    if (err != LTH_OK || (crash && !w->crash_late)) {
         lth_store_abort(&txn);
     } else {
-        assert_int_equal(lth_store_commit(&txn), LTH_OK);
+        err = lth_store_commit(&txn);
     }
-    if (crash) {
+    assert_true(err == LTH_OK || (err == LTH_E_STORE_FULL && w->may_be_full));
+    return err == LTH_OK && !crash;
+}
+
+void world_step(world *w, const lth_agent_event *event)
+{
+    bool more = true;
+    if (!commit_step(w, event)) {
         w->crashes++;
         world_reopen(w);
         return;
     }
     assert_int_equal(lth_agent_committed(w->agent, w->now), LTH_OK);
     while (more) {
+        lth_txn *txn;
         assert_int_equal(lth_store_begin(w->store, false, &txn), LTH_OK);
         assert_int_equal(lth_agent_pump(w->agent, txn, w->now, &more, NULL), LTH_OK);
         take_actions(w);
@@ -234,7 +242,7 @@ void world_begin_round(world *w, uint32_t school)
     if (w->asked[school] == 0) {
         world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_SCAN_NOW, .school = school});
     }
-    assert_true(w->asked[school] != 0 || w->crash_at > 0);
+    assert_true(w->asked[school] != 0 || w->crash_at > 0 || w->may_be_full);
 }
 
 static lth_cell cell(const char *text)

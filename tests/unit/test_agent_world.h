@@ -92,7 +92,8 @@ typedef struct world {
     char events[8192];        /**< Names of log events, each followed by a blank. */
     uint32_t steps, crash_at; /**< The step of this number is lost before its commit; 0 = none. */
     uint32_t crashes;
-    bool crash_late; /**< The commit happened, nothing after it. */
+    bool crash_late;  /**< The commit happened, nothing after it. */
+    bool may_be_full; /**< LTH_E_STORE_FULL is played by the store: as a crash. */
     broker b;
 } world;
 
