@@ -100,11 +100,22 @@ static int init_begin(init *in, const lth_cli *cli)
     return find_org(in, in->org_code, &in->org);
 }
 
+/* orgs.yaml, and the CSV beside it that it may name. */
 static int copy_orgs(const init *in)
 {
-    char to[PATH_SIZE];
+    char to[PATH_SIZE], dir[PATH_SIZE];
+    const char *list = in->registry->list_file;
     snprintf(to, sizeof(to), "%s/orgs.yaml", in->dir);
-    return exists(to) ? 0 : copy_file(in->cli, in->orgs_path, to);
+    int status = exists(to) ? 0 : copy_file(in->cli, in->orgs_path, to);
+    const char *slash = list != NULL ? strrchr(list, '/') : NULL;
+    if (status != 0 || list == NULL)
+        return status;
+    const char *name = slash != NULL ? slash + 1 : list;
+    snprintf(dir, sizeof(dir), "%s", in->orgs_path);
+    char *end = strrchr(dir, '/');
+    snprintf(end != NULL ? end + 1 : dir, 256, "%s", name);
+    snprintf(to, sizeof(to), "%s/%s", in->dir, name);
+    return exists(dir) && !exists(to) ? copy_file(in->cli, dir, to) : 0;
 }
 
 static int crypto_status(const init *in, lth_err err, const lth_diag *diag)

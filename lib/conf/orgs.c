@@ -514,6 +514,7 @@ void conf_orgs(conf_load *load, const char *path, lth_registry *out)
         conf_csv(&list.csv, on_csv_row, &list);
     }
     out->version = (uint32_t)t.version.v;
+    out->list_file = t.csv.s;
     if (conf_faults(load) == before && list.n == 0) {
         conf_error(&list.yaml, NULL, "danh bạ không có đơn vị nào: viết orgs hoặc csv",
                    "the registry has no organisation: write orgs or csv");

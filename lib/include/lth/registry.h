@@ -40,6 +40,7 @@ typedef struct lth_registry {
     const lth_org *orgs; /**< Sorted by id; unique; first 8 bytes of ids unique as well. */
     uint32_t n_orgs;
     const uint32_t *by_code; /**< Indexes into orgs, sorted by code. */
+    const char *list_file;   /**< CSV that the registry's file names, NULL when none. */
 } lth_registry;
 
 const lth_org *lth_registry_find(const lth_registry *r, const lth_id *id);
