@@ -23,7 +23,7 @@ struct lth_control_call {
     int fd; /* -1: free slot */
     lth_buf in, out;
     size_t sent;
-    bool answering, finished, broken;
+    bool answering, finished, broken, paused;
     void (*step)(void *ctx, lth_control_call *call, void *state);
     void (*fini)(void *state);
     void *state;
@@ -130,7 +130,7 @@ size_t lth_control_poll(const lth_control_server *self, struct pollfd *fds, size
         if (call->fd < 0)
             continue;
         short events = POLLIN;
-        if (call->out.n > call->sent || call->step != NULL)
+        if (call->out.n > call->sent || (call->step != NULL && !call->paused))
             events |= POLLOUT;
         fds[n++] = (struct pollfd){.fd = call->fd, .events = events};
     }
@@ -182,6 +182,11 @@ void lth_control_continue(lth_control_call *call,
     call->step = step;
     call->state = state;
     call->fini = fini;
+}
+
+void lth_control_pause(lth_control_call *call, bool paused)
+{
+    call->paused = paused;
 }
 
 void *lth_control_state(lth_control_call *call)
@@ -241,7 +246,7 @@ static void call_read(lth_control_call *call)
 static void call_write(lth_control_call *call)
 {
     while (!call->broken) {
-        if (call->step != NULL && call->out.n - call->sent < OUT_HIGH)
+        if (call->step != NULL && !call->paused && call->out.n - call->sent < OUT_HIGH)
             call->step(call->server->ctx, call, call->state);
         if (call->out.n == call->sent)
             return;

@@ -51,6 +51,8 @@ void lth_control_error(lth_control_call *call, int exit_status, const char *code
 void lth_control_continue(lth_control_call *call,
                           void (*step)(void *ctx, lth_control_call *call, void *state), void *state,
                           void (*fini)(void *state));
+/** While paused the step is not called: rows come from elsewhere (another process, say). */
+void lth_control_pause(lth_control_call *call, bool paused);
 /** The state given to lth_control_continue(). */
 void *lth_control_state(lth_control_call *call);
 

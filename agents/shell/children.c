@@ -1,0 +1,285 @@
+#include "agents/shell/children.h"
+
+#include <stdlib.h>
+
+#include "agents/capture/pipe.h"
+
+#define READS_A_TURN 8             /* of 64 KiB, so that no child starves the others */
+#define LEAVE_TIME   LTH_MONO_S(5) /* to exit after its last word */
+#define SECRET_MAX   129           /* unixODBC copies longer ones out of bounds */
+
+struct lth_child {
+    lth_child *next;
+    lth_child_plan plan;
+    lth_platform_child process;
+    lth_mono deadline;
+    lth_buf request;
+    size_t request_at;
+    lth_capture_reader reader;
+    uint64_t pending; /* tables without end */
+    bool rows, over;  /* over: nothing more is told */
+    bool exited;
+    char how[32];
+};
+
+/* ---- starting ---- */
+
+static lth_err write_request(lth_child *child, const char *password)
+{
+    const lth_source_conf *source = child->plan.source;
+    lth_capture_table tables[LTH_CAPTURE_TABLES_MAX];
+    lth_capture_request request = {
+        .driver = source->driver,
+        .database = source->database != NULL ? source->database : "",
+        .dsn = source->dsn != NULL ? source->dsn : "",
+        .password = password,
+        .seconds_max = source->scan_seconds_max,
+        .rows_max = child->plan.rows_max,
+        .tables = tables,
+    };
+    LTH_ASSERT(source->n_tables <= LTH_CAPTURE_TABLES_MAX);
+    for (uint32_t i = 0; i < source->n_tables; i++) {
+        const lth_source_table *table = &source->tables[i];
+        if ((child->plan.tables >> i & 1) != 0)
+            tables[request.n_tables++] = (lth_capture_table){
+                i, table->query, table->mapping.columns, table->mapping.n_columns};
+    }
+    return lth_capture_request_encode(&child->request, &request);
+}
+
+static void request_free(lth_child *child)
+{
+    if (child->request.p != NULL)
+        lth_crypto_cleanse(child->request.p, child->request.n);
+    lth_buf_fini(&child->request);
+}
+
+static void child_free(lth_child *child)
+{
+    request_free(child);
+    lth_capture_reader_fini(&child->reader);
+    lth_platform_close(&child->process.to);
+    lth_platform_close(&child->process.from);
+    free(child);
+}
+
+lth_err lth_children_start(lth_children *self, const lth_child_plan *plan, lth_mono now,
+                           lth_diag *diag)
+{
+    char password[SECRET_MAX] = "";
+    lth_child *child = calloc(1, sizeof *child);
+    if (child == NULL)
+        return lth_fail(diag, LTH_E_NOMEM, "%s", lth_err_text(LTH_E_NOMEM));
+    child->plan = *plan;
+    child->pending = plan->tables;
+    child->process = (lth_platform_child){-1, -1, -1};
+    child->deadline = now + LTH_MONO_S(plan->source->scan_seconds_max);
+    lth_buf_init(&child->request, LTH_CAPTURE_REQUEST_MAX + 4);
+    lth_capture_reader_init(&child->reader);
+    lth_err err = LTH_OK;
+    if (plan->source->secret_file != NULL)
+        err = lth_platform_secret(password, sizeof password, plan->source->secret_file, diag);
+    if (!err && (err = write_request(child, password)) != LTH_OK)
+        err = lth_fail(diag, err, "%s: %s", plan->source->org, lth_err_text(err));
+    lth_crypto_cleanse(password, sizeof password);
+    if (!err)
+        err = lth_platform_spawn(&child->process, self->program, diag);
+    if (err) {
+        child_free(child);
+        return err;
+    }
+    child->next = self->first;
+    self->first = child;
+    return LTH_OK;
+}
+
+/* ---- the end of one ---- */
+
+static void silence(lth_child *child, lth_mono deadline)
+{
+    child->over = true;
+    child->deadline = deadline;
+    request_free(child);
+    lth_capture_reader_fini(&child->reader);
+    lth_platform_close(&child->process.to);
+    lth_platform_close(&child->process.from);
+}
+
+/* What it still owes ends with this fault. */
+static void finish(lth_child *child, lth_mono deadline, lth_scan_fault fault, const char *detail)
+{
+    const lth_child_listener *listener = child->plan.listener;
+    for (uint32_t i = 0; i < 64 && !child->over; i++) {
+        if ((child->pending >> i & 1) != 0) {
+            child->pending &= ~(UINT64_C(1) << i);
+            listener->table_end(child->plan.ctx, i, fault, detail);
+        }
+    }
+    if (child->over)
+        return;
+    silence(child, deadline);
+    listener->end(child->plan.ctx);
+}
+
+static void fail(lth_child *child, lth_scan_fault fault, const char *detail)
+{
+    lth_platform_kill(child->process.pid);
+    finish(child, LTH_MONO_NEVER, fault, detail);
+}
+
+void lth_children_drop(lth_children *self, const lth_child_listener *listener, const void *ctx)
+{
+    for (lth_child *child = self->first; child != NULL; child = child->next) {
+        if (child->over || child->plan.listener != listener ||
+            (ctx != NULL && child->plan.ctx != ctx))
+            continue;
+        lth_platform_kill(child->process.pid);
+        silence(child, LTH_MONO_NEVER);
+    }
+}
+
+void lth_children_fini(lth_children *self)
+{
+    while (self->first != NULL) {
+        lth_child *child = self->first;
+        self->first = child->next;
+        if (!child->exited)
+            lth_platform_kill(child->process.pid);
+        child_free(child);
+    }
+}
+
+/* ---- its words ---- */
+
+static void tell(lth_child *child, const lth_capture_message *message, lth_mono now)
+{
+    const lth_child_plan *plan = &child->plan;
+    if (message->kind == LTH_CAPTURE_END) {
+        finish(child, now + LEAVE_TIME, LTH_SCAN_child_failed, "END");
+        return;
+    }
+    bool asked = message->table < 64 && (child->pending >> message->table & 1) != 0;
+    if (!asked || (message->kind == LTH_CAPTURE_ROW &&
+                   message->n_cells != plan->source->tables[message->table].mapping.n_columns)) {
+        fail(child, LTH_SCAN_child_failed, "pipe");
+    } else if (message->kind == LTH_CAPTURE_ROW) {
+        child->rows = true;
+        plan->listener->row(plan->ctx, message->table, message->cells);
+    } else {
+        child->pending &= ~(UINT64_C(1) << message->table);
+        plan->listener->table_end(plan->ctx, message->table, message->fault, message->detail);
+    }
+}
+
+static void tell_all(lth_child *child, lth_mono now)
+{
+    static lth_capture_message message; /* 8 KiB; callbacks never come back here */
+    lth_err err = LTH_OK;
+    while (!child->over && (err = lth_capture_reader_next(&child->reader, &message)) == LTH_OK)
+        tell(child, &message, now);
+    if (!child->over && err == LTH_E_FORMAT)
+        fail(child, LTH_SCAN_child_failed, "pipe");
+}
+
+static void listen_to(lth_child *child, lth_mono now)
+{
+    for (int i = 0; i < READS_A_TURN && !child->over; i++) {
+        size_t room;
+        uint8_t *p = lth_capture_reader_room(&child->reader, &room);
+        if (p == NULL) {
+            fail(child, LTH_SCAN_child_failed, "memory");
+            return;
+        }
+        ssize_t n = lth_platform_read(child->process.from, p, room);
+        if (n == -1)
+            return;
+        if (n <= 0) {
+            lth_platform_close(&child->process.from);
+            return;
+        }
+        lth_capture_reader_put(&child->reader, (size_t)n);
+        tell_all(child, now);
+    }
+}
+
+static void ask(lth_child *child)
+{
+    ssize_t n = lth_platform_write(child->process.to, child->request.p + child->request_at,
+                                   child->request.n - child->request_at);
+    child->request_at += n > 0 ? (size_t)n : 0;
+    if (n < 0 || child->request_at == child->request.n) {
+        lth_platform_close(&child->process.to);
+        request_free(child);
+    }
+}
+
+/* ---- all of them ---- */
+
+static void work(lth_child *child, lth_mono now)
+{
+    if (child->process.to >= 0)
+        ask(child);
+    if (child->process.from >= 0)
+        listen_to(child, now);
+    if (!child->exited)
+        child->exited = lth_platform_ended(child->process.pid, child->how, sizeof child->how);
+    /* All it wrote was read, and the way it ended is known. */
+    if (!child->over && child->exited && child->process.from < 0)
+        finish(child, LTH_MONO_NEVER, LTH_SCAN_child_failed, child->how);
+    if (!child->exited && now >= child->deadline) {
+        child->deadline = LTH_MONO_NEVER;
+        fail(child, LTH_SCAN_timeout, "");
+    }
+}
+
+void lth_children_work(lth_children *self, lth_mono now)
+{
+    for (lth_child *child = self->first; child != NULL; child = child->next)
+        work(child, now);
+    for (lth_child **at = &self->first; *at != NULL;) {
+        lth_child *child = *at;
+        if (child->over && child->exited) {
+            *at = child->next;
+            child_free(child);
+        } else {
+            at = &child->next;
+        }
+    }
+}
+
+size_t lth_children_poll(const lth_children *self, struct pollfd *fds, size_t max)
+{
+    size_t n = 0;
+    for (const lth_child *child = self->first; child != NULL; child = child->next) {
+        if (child->process.to >= 0 && n < max)
+            fds[n++] = (struct pollfd){.fd = child->process.to, .events = POLLOUT};
+        if (child->process.from >= 0 && n < max)
+            fds[n++] = (struct pollfd){.fd = child->process.from, .events = POLLIN};
+    }
+    return n;
+}
+
+uint32_t lth_children_busy(const lth_children *self)
+{
+    uint32_t n = 0;
+    for (const lth_child *child = self->first; child != NULL; child = child->next)
+        n += child->over ? 0 : 1;
+    return n;
+}
+
+bool lth_children_flowing(const lth_children *self)
+{
+    for (const lth_child *child = self->first; child != NULL; child = child->next) {
+        if (!child->over && child->rows)
+            return true;
+    }
+    return false;
+}
+
+lth_mono lth_children_deadline(const lth_children *self)
+{
+    lth_mono least = LTH_MONO_NEVER;
+    for (const lth_child *child = self->first; child != NULL; child = child->next)
+        least = child->deadline < least ? child->deadline : least;
+    return least;
+}
