@@ -11,7 +11,7 @@ typedef struct passage {
     uint8_t grant[LTH_GRANT_BYTES];
 } passage;
 
-static bool outstanding(const lth_broker *self)
+bool lth_broker__outstanding(const lth_broker *self)
 {
     for (uint32_t i = 0; i < LTH_LANES; i++) {
         if (self->link.last_sent_no[i] > self->out_acked[i]) {
@@ -110,7 +110,7 @@ static lth_err pass(lth_broker *self, lth_txn *read, lth_slice value, passage *p
     }
     TRY(build(self, read, value, p));
     *size = LTH_BATCH_SIGNED_SIZE + p->frame.batch.body.n;
-    if (link->sent + *size > link->credit && outstanding(self)) {
+    if (link->sent + *size > link->credit && lth_broker__outstanding(self)) {
         *sent = false;
         return LTH_OK;
     }

@@ -31,6 +31,7 @@
 #define HEARTBEAT_NS     LTH_MONO_S(15)
 #define SILENT_NS        LTH_MONO_S(90)
 #define TICK_NS          LTH_MONO_S(1)
+#define STALLED_NS       LTH_MONO_S(60)
 #define SWEEP_NS         LTH_MONO_S(60)
 
 /** Value of `log`. */
@@ -137,7 +138,8 @@ typedef struct broker_link {
     uint64_t *told; /**< Key ids (first 8 bytes) whose certificates were sent in this session. */
     uint32_t told_cap, told_n;
     lth_mono hello_at;
-    bool believed; /**< A receipt of the parent was believed: its key is known. */
+    lth_mono moved_at; /**< Last time that an entry was acknowledged, or none was outstanding. */
+    bool believed;     /**< A receipt of the parent was believed: its key is known. */
 } broker_link;
 
 struct lth_broker {
@@ -315,6 +317,8 @@ bool lth_broker__needs_person(lth_refusal code);
 lth_err lth_broker__out_put(lth_broker *self, lth_txn *txn, const lth_org *org, uint64_t accept_no,
                             const uint16_t *datasets, uint32_t n, lth_lane lane, lth_head *head,
                             bool *written);
+/** Was something sent in this session that the parent has not acknowledged? */
+bool lth_broker__outstanding(const lth_broker *self);
 lth_lane lth_broker__lane_of(const lth_broker *self, const lth_head *head, lth_lane wanted);
 /** Distinct datasets of the records shown in a body; returns how many. */
 uint32_t lth_broker__datasets_of(lth_slice body, uint16_t list[LTH_BATCH_RECORDS_MAX]);

@@ -38,7 +38,12 @@ static lth_err look_at_peers(lth_broker *self, lth_now now)
 
 static lth_err look_at_parent(lth_broker *self, lth_now now)
 {
-    const broker_link *link = &self->link;
+    broker_link *link = &self->link;
+    link->moved_at = lth_broker__outstanding(self) ? link->moved_at : now.mono;
+    if (link->ready && now.mono - link->moved_at >= STALLED_NS) {
+        link->moved_at = now.mono;
+        return lth_broker__parent_greet_again(self, now);
+    }
     if (link->up && !link->ready && now.mono - link->hello_at >= HELLO_AGAIN_NS) {
         return lth_broker__parent_greet_again(self, now);
     }

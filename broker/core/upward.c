@@ -45,6 +45,7 @@ static void note_acked(lth_broker *self, lth_lane lane, uint64_t out_no)
     if (out_no > self->out_acked[lane]) {
         self->out_acked[lane] = out_no;
         self->meta_dirty = true;
+        self->link.moved_at = self->now;
     }
     lth_broker__out_passed(self, lane);
 }
