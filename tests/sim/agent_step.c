@@ -1,0 +1,235 @@
+/* One step of an agent: what came in, rows of scans, seal, commit, then act. */
+#include <stdlib.h>
+
+#include "sim.h"
+
+typedef struct step {
+    sim *s;
+    sim_node *node;
+    lth_txn *txn;
+    lth_now now;
+    lth_err err;
+    bool taken[SIM_SCHOOLS_MAX];     /**< A scan went on in this step. */
+    uint64_t clean[SIM_SCHOOLS_MAX]; /**< Bit per table handed over completely. */
+} step;
+
+static void handle(step *st, const lth_agent_event *event)
+{
+    lth_diag diag = {0};
+    if (st->err == LTH_OK) {
+        st->err = lth_agent_handle(st->node->agent, st->txn, st->now, event, &diag);
+    }
+    if (st->err != LTH_OK) {
+        sim_say(st->s, "node %u handle: %s", st->node->index, diag.text);
+    }
+}
+
+static void take_one(step *st)
+{
+    sim_node *node = st->node;
+    sim_in in = node->inbox[node->in_first];
+    lth_frame frame;
+    lth_agent_event event = {.kind = LTH_AEVENT_FRAME, .frame = &frame};
+    node->in_first = (node->in_first + 1) % SIM_INBOX_MAX;
+    node->in_n--;
+    if (in.kind == SIM_IN_LINK_UP || in.kind == SIM_IN_LINK_DOWN) {
+        event = (lth_agent_event){.kind = in.kind == SIM_IN_LINK_UP ? LTH_AEVENT_LINK_UP
+                                                                    : LTH_AEVENT_LINK_DOWN};
+        handle(st, &event);
+    } else if (lth_frame_decode(&frame, lth_slice_of(in.bytes, in.n), NULL) == LTH_OK) {
+        sim_watch_delivery(st->s, node, &in, &frame);
+        handle(st, &event);
+    } else {
+        sim_fail(st->s, SIM_CORRECTNESS, "what a broker sends can be read", "node %u", node->index);
+    }
+    free(in.bytes);
+    free(in.checked);
+}
+
+static void end_of_table(step *st, uint32_t slot)
+{
+    sim_scan *scan = &st->node->scans[slot];
+    lth_agent_event event = {.kind = LTH_AEVENT_TABLE_END,
+                             .school = slot,
+                             .table = scan->table,
+                             .fault = scan->fails,
+                             .detail = "simulated"};
+    bool dies = scan->fails != LTH_SCAN_none && scan->dies;
+    if (!dies) {
+        handle(st, &event);
+        st->clean[slot] |= scan->fails == LTH_SCAN_none ? UINT64_C(1) << scan->table : 0;
+    }
+    if (dies || !sim_scan_advance(st->s, st->node, slot)) {
+        event = (lth_agent_event){.kind = LTH_AEVENT_ROUND_END, .school = slot};
+        handle(st, &event);
+        scan->running = false;
+    }
+}
+
+static void feed_scan(step *st, uint32_t slot)
+{
+    sim *s = st->s;
+    sim_scan *scan = &st->node->scans[slot];
+    const sim_school *school = &s->schools[st->node->school_index[slot]];
+    uint32_t rows = 1 + sim_below(&s->rng, 24);
+    static char text[7][2048];
+    lth_cell cells[7];
+    st->taken[slot] = true;
+    while (rows-- > 0 && st->err == LTH_OK && !lth_agent_step_full(st->node->agent)) {
+        bool broken = scan->fails != LTH_SCAN_none && scan->at >= scan->fails_at;
+        if (broken || scan->at == scan->n) {
+            end_of_table(st, slot);
+            break;
+        }
+        sim_row_cells(s, school, scan->table, &scan->rows[scan->at], cells, text);
+        lth_agent_event event = {
+            .kind = LTH_AEVENT_ROW, .school = slot, .table = scan->table, .cells = cells};
+        scan->at++;
+        handle(st, &event);
+    }
+    scan->next = s->now + sim_range(&s->rng, 1, 400) * SIM_MS;
+}
+
+static void take_events(step *st)
+{
+    sim_node *node = st->node;
+    uint32_t n = 1 + sim_below(&st->s->rng, 8);
+    while (n-- > 0 && node->in_n > 0 && st->err == LTH_OK) {
+        take_one(st);
+    }
+    for (uint32_t i = 0; i < node->n_schools && st->err == LTH_OK; i++) {
+        if (node->scans[i].running && node->scans[i].next <= st->s->now) {
+            feed_scan(st, i);
+        }
+    }
+    if (lth_agent_deadline(node->agent) <= st->now.mono) {
+        handle(st, &(lth_agent_event){.kind = LTH_AEVENT_TIMER});
+    }
+}
+
+/* ---- after the commit ---- */
+
+static void send_frame(step *st, const lth_frame *frame)
+{
+    lth_buf buf;
+    lth_buf_init(&buf, LTH_FRAME_MAX);
+    if (lth_frame_encode(&buf, frame) != LTH_OK) {
+        sim_fail(st->s, SIM_CORRECTNESS, "a core's frames can be encoded", "node %u kind %s",
+                 st->node->index, lth_frame_name(frame->kind));
+    } else {
+        sim_watch_agent_frame(st->s, st->node, frame);
+        sim_client_send(st->s, st->node, lth_buf_slice(&buf), false);
+    }
+    lth_buf_fini(&buf);
+}
+
+static void start_scan(step *st, const lth_agent_action *action)
+{
+    if (st->node->scans[action->school].running) {
+        sim_fail(st->s, SIM_CORRECTNESS, "one round of a school at a time", "node %u school %u",
+                 st->node->index, action->school);
+        return;
+    }
+    sim_scan_begin(st->s, st->node, action->school, action->tables);
+}
+
+/* True when the process died between two actions. */
+static bool act(step *st)
+{
+    lth_agent_action action;
+    while (lth_agent_next(st->node->agent, &action)) {
+        if (sim_fault(st->s, st->s->faults.crash_unsent)) {
+            return true;
+        }
+        if (action.kind == LTH_AACTION_SCAN) {
+            start_scan(st, &action);
+        } else {
+            send_frame(st, &action.frame);
+        }
+    }
+    return false;
+}
+
+static void pump(step *st)
+{
+    sim *s = st->s;
+    sim_node *node = st->node;
+    lth_txn *read;
+    lth_diag diag = {0};
+    lth_err err = lth_store_begin(node->store, false, &read);
+    if (err != LTH_OK) {
+        sim_node_failed(s, node, err);
+        return;
+    }
+    err = lth_agent_pump(node->agent, read, st->now, &node->more, &diag);
+    if (err != LTH_OK) {
+        sim_say(s, "node %u pump: %s", node->index, diag.text);
+        lth_store_abort(&read);
+        sim_node_failed(s, node, err);
+        return;
+    }
+    bool died = act(st);
+    lth_store_abort(&read);
+    if (died) {
+        sim_node_crash(s, node, sim_range(&s->rng, 500, 20000) * SIM_MS);
+    }
+}
+
+static void note_clean(step *st)
+{
+    for (uint32_t i = 0; i < st->node->n_schools && !st->node->clone; i++) {
+        sim_school *school = &st->s->schools[st->node->school_index[i]];
+        for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+            if ((st->clean[i] >> t & 1) != 0) {
+                school->clean_since[t] = st->node->scans[i].started;
+            }
+        }
+    }
+}
+
+static void finish(step *st)
+{
+    sim *s = st->s;
+    sim_node *node = st->node;
+    if (sim_fault(s, s->faults.crash_handled)) {
+        sim_node_crash(s, node, sim_range(&s->rng, 500, 20000) * SIM_MS);
+        return;
+    }
+    lth_err err = lth_store_commit(&st->txn);
+    if (err != LTH_OK) {
+        sim_node_failed(s, node, err);
+        return;
+    }
+    note_clean(st);
+    if (sim_fault(s, s->faults.crash_committed)) {
+        sim_node_crash(s, node, sim_range(&s->rng, 500, 20000) * SIM_MS);
+        return;
+    }
+    err = lth_agent_committed(node->agent, st->now);
+    if (err != LTH_OK) {
+        sim_node_failed(s, node, err);
+        return;
+    }
+    pump(st);
+}
+
+void sim_agent_step(sim *s, sim_node *node)
+{
+    step st = {.s = s, .node = node, .now = sim_node_now(s, node)};
+    lth_diag diag = {0};
+    st.err = lth_store_begin(node->store, true, &st.txn);
+    if (st.err != LTH_OK) {
+        sim_node_failed(s, node, st.err);
+        return;
+    }
+    take_events(&st);
+    if (st.err == LTH_OK) {
+        st.err = lth_agent_seal(node->agent, st.txn, st.now, &diag);
+    }
+    if (st.err != LTH_OK) {
+        lth_store_abort(&st.txn);
+        sim_node_failed(s, node, st.err);
+        return;
+    }
+    finish(&st);
+}
