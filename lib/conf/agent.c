@@ -99,7 +99,7 @@ static const conf_item TABLE_ITEMS[] = {
     {"key", CONF_TEXT, CONF_REQUIRED, NULL, 1, 128, NULL, NULL, offsetof(table_texts, key),
      "Cột khoá của nguồn: không trống, không trùng",
      "The source's key column: not NULL, no duplicates"},
-    {"fields", CONF_NAMED, CONF_REQUIRED, NULL, 0, 0, NULL, conf_source_items,
+    {"fields", CONF_NAMED, CONF_REQUIRED, NULL, 0, 0, NULL, lth_conf__source_items,
      offsetof(table_texts, fields),
      "{ trường: cột } hoặc { trường: { from, as, map } }, { trường: { const } }, "
      "{ trường: { items } }",
@@ -134,7 +134,7 @@ static const conf_item SCHOOL_ITEMS[] = {
     {.key = NULL},
 };
 
-const conf_item conf_agent_items[] = {
+const conf_item lth_conf__agent_items[] = {
     {"node", CONF_TABLE, CONF_REQUIRED, NULL, 0, 0, NULL, NODE_ITEMS, offsetof(agent_texts, node),
      "Nút này", "This node"},
     {"limits", CONF_TABLE, 0, NULL, 0, 0, NULL, LIMIT_ITEMS, offsetof(agent_texts, limits),
@@ -166,7 +166,7 @@ static const lth_dataset *find_dataset(const reader *r, const conf_text *name)
         }
         static const conf_what what = {"tập dữ liệu", "dataset", "thư mục datasets",
                                        "the datasets directory", NULL};
-        conf_unknown(&r->file, name->at, name->s, &what, &(conf_names){names, n});
+        lth_conf__unknown(&r->file, name->at, name->s, &what, &(conf_names){names, n});
     }
     return ds;
 }
@@ -175,7 +175,7 @@ static void read_table(reader *r, const conf_node *node, lth_source_table *table
 {
     table_texts t = {0};
     lth_source_table *out = &tables[n];
-    conf_read(&r->file, node, "tables", TABLE_ITEMS, &t);
+    lth_conf__read(&r->file, node, "tables", TABLE_ITEMS, &t);
     out->mode = t.mode.s;
     out->every_ms = (uint32_t)t.every.v;
     out->query = t.query.s;
@@ -183,7 +183,7 @@ static void read_table(reader *r, const conf_node *node, lth_source_table *table
     if (t.mode.s != NULL && strcmp(t.mode.s, "diff") != 0) {
         char what[64];
         (void)lth_format(what, sizeof what, "mode: %s", t.mode.s);
-        conf_later(&r->file, t.mode.at, what);
+        lth_conf__later(&r->file, t.mode.at, what);
     }
     const lth_dataset *ds = t.dataset.s != NULL ? find_dataset(r, &t.dataset) : NULL;
     if (ds == NULL || t.fields == NULL || t.key.s == NULL) {
@@ -191,12 +191,12 @@ static void read_table(reader *r, const conf_node *node, lth_source_table *table
     }
     for (uint32_t i = 0; i < n; i++) {
         if (tables[i].mapping.dataset == ds) {
-            conf_error(&r->file, t.dataset.at,
-                       "tập dữ liệu \"%s\" đã có bảng ở trên: gộp vào một câu SELECT",
-                       "dataset \"%s\" has a table above: join them in one SELECT", ds->name);
+            lth_conf__error(&r->file, t.dataset.at,
+                            "tập dữ liệu \"%s\" đã có bảng ở trên: gộp vào một câu SELECT",
+                            "dataset \"%s\" has a table above: join them in one SELECT", ds->name);
         }
     }
-    (void)conf_mapping(&r->file, t.fields, &t.key, ds, &out->mapping);
+    (void)lth_conf__mapping(&r->file, t.fields, &t.key, ds, &out->mapping);
 }
 
 /* A SQLite database is a file: found from the configuration, named absolutely for the scan. */
@@ -206,13 +206,13 @@ static const char *database_path(reader *r, const source_texts *t)
         strncasecmp(t->driver.s, "SQLite", 6) != 0) {
         return t->database.s;
     }
-    char *path = conf_path(&r->file, t->database.s);
+    char *path = lth_conf__path(&r->file, t->database.s);
     if (path == NULL || path[0] == '/') {
         return path;
     }
     char *here = realpath(".", NULL);
     conf_file root = {.load = r->file.load, .dir = here != NULL ? here : "."};
-    path = conf_path(&root, path);
+    path = lth_conf__path(&root, path);
     free(here);
     return path;
 }
@@ -221,9 +221,9 @@ static void read_school(reader *r, const conf_node *node, lth_source_conf *schoo
 {
     school_texts t = {0};
     lth_source_conf *out = &schools[n];
-    conf_read(&r->file, node, "schools", SCHOOL_ITEMS, &t);
+    lth_conf__read(&r->file, node, "schools", SCHOOL_ITEMS, &t);
     const lth_org *org =
-        t.org.s != NULL ? conf_org(&r->file, t.org.at, t.org.s, &r->out->registry) : NULL;
+        t.org.s != NULL ? lth_conf__org(&r->file, t.org.at, t.org.s, &r->out->registry) : NULL;
     *out = (lth_source_conf){.org = t.org.s,
                              .org_id = org != NULL ? org->id : (lth_id){{0}},
                              .driver = t.source.driver.s,
@@ -233,17 +233,17 @@ static void read_school(reader *r, const conf_node *node, lth_source_conf *schoo
                              .scan_seconds_max = (uint32_t)t.source.scan_seconds.v};
     for (uint32_t i = 0; i < n && org != NULL; i++) {
         if (lth_id_equal(&schools[i].org_id, &org->id)) {
-            conf_error(&r->file, t.org.at, "trường \"%s\" đã có ở trên: gộp hai mục",
-                       "school \"%s\" stands above: join the two entries", t.org.s);
+            lth_conf__error(&r->file, t.org.at, "trường \"%s\" đã có ở trên: gộp hai mục",
+                            "school \"%s\" stands above: join the two entries", t.org.s);
         }
     }
     if (t.tables == NULL) {
         return;
     }
     if (t.tables->n == 0) {
-        conf_error(&r->file, t.tables, "trường chưa có bảng nào", "the school has no table");
+        lth_conf__error(&r->file, t.tables, "trường chưa có bảng nào", "the school has no table");
     }
-    lth_source_table *tables = conf_keep(r->file.load, (t.tables->n + 1u) * sizeof *tables);
+    lth_source_table *tables = lth_conf__keep(r->file.load, (t.tables->n + 1u) * sizeof *tables);
     uint32_t count = 0;
     for (const conf_node *one = t.tables->first; one != NULL && tables != NULL; one = one->next) {
         read_table(r, one, tables, count++);
@@ -252,14 +252,14 @@ static void read_school(reader *r, const conf_node *node, lth_source_conf *schoo
     out->n_tables = count;
 }
 
-void conf_agent(conf_load *load, const char *path, lth_agent_conf *out)
+void lth_conf__agent(conf_load *load, const char *path, lth_agent_conf *out)
 {
     reader r = {.out = out};
     agent_texts t = {0};
-    if (!conf_file_open(&r.file, load, path)) {
+    if (!lth_conf__file_open(&r.file, load, path)) {
         return;
     }
-    conf_read(&r.file, r.file.root, "agent.yaml", conf_agent_items, &t);
+    lth_conf__read(&r.file, r.file.root, "agent.yaml", lth_conf__agent_items, &t);
     out->node = (lth_conf_node){t.node.org.s, t.node.name.s, t.node.store.s, t.node.identity.s};
     out->control = t.node.control.s;
     out->broker = t.node.broker.s;
@@ -268,17 +268,17 @@ void conf_agent(conf_load *load, const char *path, lth_agent_conf *out)
     if (t.files.orgs.s == NULL || t.files.datasets.s == NULL) {
         return;
     }
-    conf_orgs(load, t.files.orgs.s, &out->registry);
-    conf_check_node(&r.file, &t.node.org, &t.node.control, &out->registry);
+    lth_conf__orgs(load, t.files.orgs.s, &out->registry);
+    lth_conf__check_node(&r.file, &t.node.org, &t.node.control, &out->registry);
     uint32_t before = conf_faults(load);
-    conf_datasets(load, t.files.datasets.s, &out->schema);
+    lth_conf__datasets(load, t.files.datasets.s, &out->schema);
     if (t.schools == NULL || conf_faults(load) != before) {
         return;
     }
     if (t.schools->n == 0) {
-        conf_error(&r.file, t.schools, "chưa có trường nào", "there is no school");
+        lth_conf__error(&r.file, t.schools, "chưa có trường nào", "there is no school");
     }
-    lth_source_conf *schools = conf_keep(load, (t.schools->n + 1u) * sizeof *schools);
+    lth_source_conf *schools = lth_conf__keep(load, (t.schools->n + 1u) * sizeof *schools);
     uint32_t n = 0;
     for (const conf_node *one = t.schools->first; one != NULL && schools != NULL; one = one->next) {
         read_school(&r, one, schools, n++);

@@ -83,7 +83,7 @@ static const conf_item FILE_ITEMS[] = {
     {.key = NULL},
 };
 
-const conf_item conf_broker_items[] = {
+const conf_item lth_conf__broker_items[] = {
     {"node", CONF_TABLE, CONF_REQUIRED, NULL, 0, 0, NULL, NODE_ITEMS, offsetof(broker_texts, node),
      "Nút này", "This node"},
     {"listen", CONF_TABLE, CONF_REQUIRED, NULL, 0, 0, NULL, LISTEN_ITEMS,
@@ -97,19 +97,20 @@ const conf_item conf_broker_items[] = {
     {.key = NULL},
 };
 
-void conf_check_node(const conf_file *file, const conf_text *org, const conf_text *control,
-                     const lth_registry *registry)
+void lth_conf__check_node(const conf_file *file, const conf_text *org, const conf_text *control,
+                          const lth_registry *registry)
 {
     if (org->s != NULL) {
-        (void)conf_org(file, org->at, org->s, registry);
+        (void)lth_conf__org(file, org->at, org->s, registry);
     }
     if (control->s != NULL && strlen(control->s) > CONF_SOCKET_MAX) {
-        conf_error(file, control->at,
-                   "đường dẫn socket dài %zu byte, nhiều nhất %u: đặt ở thư mục ngắn hơn, ví dụ "
-                   "/run/lienthong",
-                   "the socket's path has %zu bytes, at most %u: use a shorter directory, for "
-                   "example /run/lienthong",
-                   strlen(control->s), CONF_SOCKET_MAX);
+        lth_conf__error(
+            file, control->at,
+            "đường dẫn socket dài %zu byte, nhiều nhất %u: đặt ở thư mục ngắn hơn, ví dụ "
+            "/run/lienthong",
+            "the socket's path has %zu bytes, at most %u: use a shorter directory, for "
+            "example /run/lienthong",
+            strlen(control->s), CONF_SOCKET_MAX);
     }
 }
 
@@ -117,7 +118,7 @@ void conf_check_node(const conf_file *file, const conf_text *org, const conf_tex
 static const char *default_peers(conf_load *load, const char *identity)
 {
     size_t n = strlen(identity);
-    char *out = conf_keep(load, n + sizeof "/../peers");
+    char *out = lth_conf__keep(load, n + sizeof "/../peers");
     if (out != NULL) {
         memcpy(out, identity, n);
         memcpy(out + n, "/../peers", sizeof "/../peers");
@@ -142,27 +143,27 @@ static void fill(conf_load *load, const broker_texts *t, lth_broker_conf *out)
     }
 }
 
-void conf_broker(conf_load *load, const char *path, lth_broker_conf *out)
+void lth_conf__broker(conf_load *load, const char *path, lth_broker_conf *out)
 {
     conf_file file;
     broker_texts t = {0};
-    if (!conf_file_open(&file, load, path)) {
+    if (!lth_conf__file_open(&file, load, path)) {
         return;
     }
-    conf_read(&file, file.root, "broker.yaml", conf_broker_items, &t);
+    lth_conf__read(&file, file.root, "broker.yaml", lth_conf__broker_items, &t);
     fill(load, &t, out);
     if (t.files.orgs.s == NULL || t.files.routes.s == NULL || t.files.datasets.s == NULL) {
         return;
     }
-    conf_orgs(load, t.files.orgs.s, &out->registry);
-    conf_check_node(&file, &t.node.org, &t.listen.control, &out->registry);
+    lth_conf__orgs(load, t.files.orgs.s, &out->registry);
+    lth_conf__check_node(&file, &t.node.org, &t.listen.control, &out->registry);
     if (t.parent.org.s != NULL) {
-        (void)conf_org(&file, t.parent.org.at, t.parent.org.s, &out->registry);
+        (void)lth_conf__org(&file, t.parent.org.at, t.parent.org.s, &out->registry);
     }
     uint32_t before = conf_faults(load);
-    conf_datasets(load, t.files.datasets.s, &out->schema);
+    lth_conf__datasets(load, t.files.datasets.s, &out->schema);
     if (conf_faults(load) == before && out->registry.n_orgs > 0) {
-        conf_routes(load, t.files.routes.s, &out->schema, &out->registry, out->parent_org,
-                    &out->policy);
+        lth_conf__routes(load, t.files.routes.s, &out->schema, &out->registry, out->parent_org,
+                         &out->policy);
     }
 }

@@ -32,7 +32,7 @@ typedef struct csv {
 
 static void stop(csv *c, uint32_t line, uint32_t column, const char *vi, const char *en)
 {
-    conf_error_text(c->file, line, column, vi, en);
+    lth_conf__error_text(c->file, line, column, vi, en);
     c->stopped = true;
 }
 
@@ -178,9 +178,9 @@ static void read_pieces(csv *c, FILE *in)
     }
 }
 
-void conf_csv(const conf_file *file, conf_csv_row row, void *ctx)
+void lth_conf__csv(const conf_file *file, conf_csv_row row, void *ctx)
 {
-    csv *c = conf_scratch(file->load, sizeof *c);
+    csv *c = lth_conf__scratch(file->load, sizeof *c);
     if (c == NULL) {
         return;
     }
@@ -191,9 +191,9 @@ void conf_csv(const conf_file *file, conf_csv_row row, void *ctx)
     c->column = 1;
     FILE *in = fopen(file->path, "rbe");
     if (in == NULL) {
-        conf_error(file, NULL, "không mở được tệp (%s): kiểm tra đường dẫn và quyền đọc",
-                   "cannot open the file (%s): check the path and the right to read it",
-                   strerror(errno));
+        lth_conf__error(file, NULL, "không mở được tệp (%s): kiểm tra đường dẫn và quyền đọc",
+                        "cannot open the file (%s): check the path and the right to read it",
+                        strerror(errno));
         return;
     }
     read_pieces(c, in);

@@ -40,7 +40,7 @@ static const conf_item GROUP_ITEMS[] = {
     {"sensitive", CONF_BOOL, 0, "false", 0, 0, NULL, NULL, offsetof(group_texts, sensitive),
      "Nhạy cảm: chỉ rời nút khi tuyến gọi tên nhóm này",
      "Sensitive: leaves a node only when a route names this group"},
-    {"title", CONF_TABLE, 0, NULL, 0, 0, NULL, conf_title_items, offsetof(group_texts, title),
+    {"title", CONF_TABLE, 0, NULL, 0, 0, NULL, lth_conf__title_items, offsetof(group_texts, title),
      "Tên nhóm", "Title of the group"},
     {.key = NULL},
 };
@@ -54,14 +54,14 @@ typedef struct dataset_texts {
 
 #define AT(member) offsetof(dataset_texts, member)
 
-const conf_item conf_dataset_items[] = {
+const conf_item lth_conf__dataset_items[] = {
     {"dataset", CONF_NAME, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, AT(dataset), "Tên tập dữ liệu",
      "Name of the dataset"},
     {"number", CONF_COUNT, CONF_REQUIRED, NULL, 1, 65535, NULL, NULL, AT(number),
      "Số hiệu tập dữ liệu, không bao giờ đổi", "Number of the dataset, never changed"},
     {"version", CONF_COUNT, CONF_REQUIRED, NULL, 1, 1000000, NULL, NULL, AT(version),
      "Phiên bản của định nghĩa này", "Version of this definition"},
-    {"title", CONF_TABLE, 0, NULL, 0, 0, NULL, conf_title_items, AT(title), "Tên tập dữ liệu",
+    {"title", CONF_TABLE, 0, NULL, 0, 0, NULL, lth_conf__title_items, AT(title), "Tên tập dữ liệu",
      "Title of the dataset"},
     {"natural_key", CONF_ANY, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, AT(natural_key),
      "[trường, ...]: khoá tự nhiên; các trường này ở chung một nhóm riêng",
@@ -69,8 +69,8 @@ const conf_item conf_dataset_items[] = {
     {"groups", CONF_NAMED, CONF_REQUIRED, NULL, 1, LTH_GROUPS_MAX, NULL, GROUP_ITEMS, AT(groups),
      "Nhóm trường: đơn vị của quyền riêng tư, quyền viết và chữ ký",
      "Field groups: the unit of privacy, ownership and signature"},
-    {"fields", CONF_NAMED, CONF_REQUIRED, NULL, 1, FIELDS_MAX, NULL, conf_field_items, AT(fields),
-     "Các trường", "The fields"},
+    {"fields", CONF_NAMED, CONF_REQUIRED, NULL, 1, FIELDS_MAX, NULL, lth_conf__field_items,
+     AT(fields), "Các trường", "The fields"},
     {"rules", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Quy tắc kiểm tra",
      "Validation rules"},
     {"valid", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0,
@@ -93,12 +93,12 @@ static void read_owner(const conf_file *file, const conf_node *owner, lth_group 
         return;
     }
     if (owner->kind != CONF_MAP) {
-        conf_error(file, owner, "owner phải là record hoặc { kind: LOẠI }",
-                   "owner must be record or { kind: KIND }");
+        lth_conf__error(file, owner, "owner phải là record hoặc { kind: LOẠI }",
+                        "owner must be record or { kind: KIND }");
         return;
     }
     owner_texts t = {0};
-    conf_read(file, owner, "owner", OWNER_ITEMS, &t);
+    lth_conf__read(file, owner, "owner", OWNER_ITEMS, &t);
     out->owner_kind = t.kind.s;
     if (t.parent.s != NULL) {
         bool professional = strcmp(t.parent.s, "professional") == 0;
@@ -109,12 +109,12 @@ static void read_owner(const conf_file *file, const conf_node *owner, lth_group 
 static void read_group(const conf_file *file, const conf_node *key, lth_group *out)
 {
     group_texts t = {0};
-    if (!conf_name_ok(key->text)) {
-        conf_error(file, key, "tên nhóm \"%s\" chỉ gồm chữ thường a-z, chữ số và '_'",
-                   "group name \"%s\" must be lower-case letters, digits and '_'", key->text);
+    if (!lth_conf__name_ok(key->text)) {
+        lth_conf__error(file, key, "tên nhóm \"%s\" chỉ gồm chữ thường a-z, chữ số và '_'",
+                        "group name \"%s\" must be lower-case letters, digits and '_'", key->text);
     }
-    conf_read(file, key->value, key->text, GROUP_ITEMS, &t);
-    *out = (lth_group){.name = conf_keep_text(file->load, key->text),
+    lth_conf__read(file, key->value, key->text, GROUP_ITEMS, &t);
+    *out = (lth_group){.name = lth_conf__keep_text(file->load, key->text),
                        .number = (uint16_t)t.number.v,
                        .personal = t.personal.v != 0,
                        .sensitive = t.sensitive.v != 0,
@@ -137,9 +137,9 @@ static void read_groups(draft *d, const conf_node *groups)
         d->groups[at] = group;
         d->group_keys[at] = key;
         if (at > 0 && d->groups[at - 1].number == group.number && group.number != 0) {
-            conf_error(d->file, key, "nhóm \"%s\" trùng số hiệu %u với nhóm \"%s\"",
-                       "group \"%s\" has the same number %u as group \"%s\"", group.name,
-                       (unsigned)group.number, d->groups[at - 1].name);
+            lth_conf__error(d->file, key, "nhóm \"%s\" trùng số hiệu %u với nhóm \"%s\"",
+                            "group \"%s\" has the same number %u as group \"%s\"", group.name,
+                            (unsigned)group.number, d->groups[at - 1].name);
         }
     }
     d->ds->groups = d->groups;
@@ -155,7 +155,7 @@ static const lth_group *find_group(const draft *d, const conf_text *name)
             names[i] = d->groups[i].name;
         }
         conf_what what = {"nhóm", "group", "tập dữ liệu", "dataset", d->ds->name};
-        conf_unknown(d->file, name->at, name->s, &what, &(conf_names){names, d->ds->n_groups});
+        lth_conf__unknown(d->file, name->at, name->s, &what, &(conf_names){names, d->ds->n_groups});
     }
     return group;
 }
@@ -165,14 +165,14 @@ static void read_fields(draft *d, const conf_node *fields)
     uint32_t n = 0;
     for (const conf_node *key = fields->first; key != NULL; key = key->next) {
         conf_text group = {0};
-        bool good = conf_field(d->file, key, &d->fields[n], &group);
+        bool good = lth_conf__field(d->file, key, &d->fields[n], &group);
         const lth_group *found = group.s != NULL ? find_group(d, &group) : NULL;
         if (good && found != NULL) {
             d->fields[n].group = found->number;
         }
         d->field_keys[n++] = key;
     }
-    (void)conf_field_numbers(d->file, d->fields, n, d->field_keys);
+    (void)lth_conf__field_numbers(d->file, d->fields, n, d->field_keys);
     d->ds->fields = d->fields;
     d->ds->n_fields = n;
 }
@@ -182,7 +182,7 @@ static void link_groups(draft *d)
     for (uint32_t i = 0; i < d->ds->n_groups; i++) {
         lth_group *group = &d->groups[i];
         uint32_t n = 0;
-        const lth_field **own = conf_keep(d->file->load, d->ds->n_fields * sizeof *own);
+        const lth_field **own = lth_conf__keep(d->file->load, d->ds->n_fields * sizeof *own);
         for (uint32_t k = 0; k < d->ds->n_fields && own != NULL; k++) {
             if (d->fields[k].group == group->number) {
                 own[n++] = &d->fields[k];
@@ -191,8 +191,8 @@ static void link_groups(draft *d)
         group->fields = own;
         group->n_fields = n;
         if (n == 0) {
-            conf_error(d->file, d->group_keys[i], "nhóm \"%s\" không có trường nào",
-                       "group \"%s\" has no field", group->name);
+            lth_conf__error(d->file, d->group_keys[i], "nhóm \"%s\" không có trường nào",
+                            "group \"%s\" has no field", group->name);
         }
     }
 }
@@ -201,13 +201,13 @@ static const lth_field *find_field(const draft *d, const conf_node *at)
 {
     const lth_field *field = lth_dataset_field_name(d->ds, at->text);
     const char **names =
-        field == NULL ? conf_scratch(d->file->load, d->ds->n_fields * sizeof *names) : NULL;
+        field == NULL ? lth_conf__scratch(d->file->load, d->ds->n_fields * sizeof *names) : NULL;
     if (names != NULL) {
         for (uint32_t i = 0; i < d->ds->n_fields; i++) {
             names[i] = d->fields[i].name;
         }
         conf_what what = {"trường", "field", "tập dữ liệu", "dataset", d->ds->name};
-        conf_unknown(d->file, at, at->text, &what, &(conf_names){names, d->ds->n_fields});
+        lth_conf__unknown(d->file, at, at->text, &what, &(conf_names){names, d->ds->n_fields});
     }
     return field;
 }
@@ -216,31 +216,32 @@ static const lth_field *find_field(const draft *d, const conf_node *at)
 static void check_key_field(draft *d, const conf_node *at, const lth_field *field)
 {
     if (!field->required || field->type == LTH_TYPE_LIST || field->type == LTH_TYPE_DOCUMENT) {
-        conf_error(d->file, at, "trường khoá \"%s\" phải required: true và là một giá trị đơn",
-                   "key field \"%s\" must have required: true and be one value", at->text);
+        lth_conf__error(d->file, at, "trường khoá \"%s\" phải required: true và là một giá trị đơn",
+                        "key field \"%s\" must have required: true and be one value", at->text);
     }
     if (d->ds->natural_group != 0 && d->ds->natural_group != field->group) {
-        conf_error(d->file, at, "các trường của natural_key phải ở chung một nhóm: xem \"%s\"",
-                   "the fields of natural_key must be in one group: see \"%s\"", at->text);
+        lth_conf__error(d->file, at, "các trường của natural_key phải ở chung một nhóm: xem \"%s\"",
+                        "the fields of natural_key must be in one group: see \"%s\"", at->text);
     }
     d->ds->natural_group = field->group;
 }
 
 static void read_natural_key(draft *d, const conf_node *list)
 {
-    if (list == NULL || !conf_is(d->file, list, CONF_LIST)) {
+    if (list == NULL || !lth_conf__is(d->file, list, CONF_LIST)) {
         return;
     }
     uint32_t n = 0;
     for (const conf_node *one = list->first; one != NULL; one = one->next, n++) {
-        const lth_field *field = conf_is(d->file, one, CONF_SCALAR) ? find_field(d, one) : NULL;
+        const lth_field *field =
+            lth_conf__is(d->file, one, CONF_SCALAR) ? find_field(d, one) : NULL;
         if (field == NULL) {
             return;
         }
         for (const conf_node *other = list->first; other != one; other = other->next) {
             if (strcmp(other->text, one->text) == 0) {
-                conf_error(d->file, one, "trường \"%s\" viết hai lần", "field \"%s\" stands twice",
-                           one->text);
+                lth_conf__error(d->file, one, "trường \"%s\" viết hai lần",
+                                "field \"%s\" stands twice", one->text);
                 return;
             }
         }
@@ -248,16 +249,17 @@ static void read_natural_key(draft *d, const conf_node *list)
     }
     const lth_group *group = lth_dataset_group(d->ds, d->ds->natural_group);
     if (n == 0) {
-        conf_error(d->file, list, "natural_key trống", "natural_key is empty");
+        lth_conf__error(d->file, list, "natural_key trống", "natural_key is empty");
     } else if (group != NULL && group->n_fields != n) {
-        conf_error(d->file, list,
-                   "nhóm khoá \"%s\" chỉ được chứa các trường của natural_key: chuyển trường khác "
-                   "sang nhóm khác",
-                   "key group \"%s\" may hold the fields of natural_key only: move the others to "
-                   "another group",
-                   group->name);
+        lth_conf__error(
+            d->file, list,
+            "nhóm khoá \"%s\" chỉ được chứa các trường của natural_key: chuyển trường khác "
+            "sang nhóm khác",
+            "key group \"%s\" may hold the fields of natural_key only: move the others to "
+            "another group",
+            group->name);
     } else if (group != NULL && group->owner_kind != NULL) {
-        conf_error(
+        lth_conf__error(
             d->file, list, "nhóm khoá \"%s\" phải do đơn vị giữ bản ghi viết (owner: record)",
             "key group \"%s\" must be written by the record's owner (owner: record)", group->name);
     }
@@ -269,13 +271,13 @@ static bool sizes_ok(const conf_file *file, const dataset_texts *t)
         return false;
     }
     if (t->groups->n == 0 || t->groups->n > LTH_GROUPS_MAX) {
-        conf_error(file, t->groups, "cần từ 1 đến %u nhóm", "1 to %u groups are needed",
-                   LTH_GROUPS_MAX);
+        lth_conf__error(file, t->groups, "cần từ 1 đến %u nhóm", "1 to %u groups are needed",
+                        LTH_GROUPS_MAX);
         return false;
     }
     if (t->fields->n == 0 || t->fields->n > FIELDS_MAX) {
-        conf_error(file, t->fields, "cần từ 1 đến %u trường", "1 to %u fields are needed",
-                   FIELDS_MAX);
+        lth_conf__error(file, t->fields, "cần từ 1 đến %u trường", "1 to %u fields are needed",
+                        FIELDS_MAX);
         return false;
     }
     return true;
@@ -283,11 +285,11 @@ static bool sizes_ok(const conf_file *file, const dataset_texts *t)
 
 static void read_dataset(conf_load *load, const char *path, conf_file *file, lth_dataset *out)
 {
-    if (!conf_file_open(file, load, path)) {
+    if (!lth_conf__file_open(file, load, path)) {
         return;
     }
     dataset_texts t = {0};
-    conf_read(file, file->root, "dataset", conf_dataset_items, &t);
+    lth_conf__read(file, file->root, "dataset", lth_conf__dataset_items, &t);
     *out = (lth_dataset){.name = t.dataset.s,
                          .number = (uint16_t)t.number.v,
                          .version = (uint32_t)t.version.v,
@@ -296,10 +298,10 @@ static void read_dataset(conf_load *load, const char *path, conf_file *file, lth
         return;
     }
     draft d = {.file = file, .ds = out};
-    d.groups = conf_keep(load, t.groups->n * sizeof *d.groups);
-    d.fields = conf_keep(load, t.fields->n * sizeof *d.fields);
-    d.group_keys = conf_scratch(load, t.groups->n * sizeof *d.group_keys);
-    d.field_keys = conf_scratch(load, t.fields->n * sizeof *d.field_keys);
+    d.groups = lth_conf__keep(load, t.groups->n * sizeof *d.groups);
+    d.fields = lth_conf__keep(load, t.fields->n * sizeof *d.fields);
+    d.group_keys = lth_conf__scratch(load, t.groups->n * sizeof *d.group_keys);
+    d.field_keys = lth_conf__scratch(load, t.fields->n * sizeof *d.field_keys);
     if (load->nomem) {
         return;
     }
@@ -317,12 +319,12 @@ static char **list_directory(conf_load *load, const char *dir, uint32_t *n)
 {
     struct dirent **entries = NULL;
     int found = scandir(dir, &entries, NULL, alphasort);
-    char **names = found < 0 ? NULL : conf_scratch(load, ((size_t)found + 1) * sizeof *names);
+    char **names = found < 0 ? NULL : lth_conf__scratch(load, ((size_t)found + 1) * sizeof *names);
     if (found < 0) {
         conf_file file;
-        if (conf_file_name(&file, load, dir)) {
-            conf_error(&file, NULL, "không mở được thư mục (%s)", "cannot open the directory (%s)",
-                       strerror(errno));
+        if (lth_conf__file_name(&file, load, dir)) {
+            lth_conf__error(&file, NULL, "không mở được thư mục (%s)",
+                            "cannot open the directory (%s)", strerror(errno));
         }
         return NULL;
     }
@@ -331,7 +333,7 @@ static char **list_directory(conf_load *load, const char *dir, uint32_t *n)
         size_t size = strlen(entries[i]->d_name);
         bool yaml = size > 5 && strcmp(entries[i]->d_name + size - 5, ".yaml") == 0;
         if (yaml && entries[i]->d_name[0] != '.' && names != NULL) {
-            names[(*n)++] = conf_keep_text(load, entries[i]->d_name);
+            names[(*n)++] = lth_conf__keep_text(load, entries[i]->d_name);
         }
         free(entries[i]);
     }
@@ -346,11 +348,11 @@ static void add_dataset(lth_schema *schema, lth_dataset *datasets, const conf_fi
     for (uint32_t i = 0; i < schema->n_datasets; i++) {
         bool number = datasets[i].number == one->number;
         if (number || strcmp(datasets[i].name, one->name) == 0) {
-            const conf_node *key = conf_node_find(file->root, number ? "number" : "dataset");
-            conf_error(file, key != NULL ? key->value : NULL,
-                       "tập dữ liệu \"%s\" trùng tên hoặc số hiệu %u với tập dữ liệu \"%s\"",
-                       "dataset \"%s\" has the name or number %u of dataset \"%s\"", one->name,
-                       (unsigned)one->number, datasets[i].name);
+            const conf_node *key = lth_conf__node_find(file->root, number ? "number" : "dataset");
+            lth_conf__error(file, key != NULL ? key->value : NULL,
+                            "tập dữ liệu \"%s\" trùng tên hoặc số hiệu %u với tập dữ liệu \"%s\"",
+                            "dataset \"%s\" has the name or number %u of dataset \"%s\"", one->name,
+                            (unsigned)one->number, datasets[i].name);
             return;
         }
     }
@@ -361,18 +363,18 @@ static void add_dataset(lth_schema *schema, lth_dataset *datasets, const conf_fi
     datasets[at] = *one;
 }
 
-void conf_datasets(conf_load *load, const char *dir, lth_schema *out)
+void lth_conf__datasets(conf_load *load, const char *dir, lth_schema *out)
 {
     uint32_t n = 0;
     char **names = list_directory(load, dir, &n);
-    lth_dataset *datasets = conf_keep(load, (n + 1u) * sizeof *datasets);
+    lth_dataset *datasets = lth_conf__keep(load, (n + 1u) * sizeof *datasets);
     conf_file where;
-    if (names == NULL || datasets == NULL || !conf_file_name(&where, load, dir)) {
+    if (names == NULL || datasets == NULL || !lth_conf__file_name(&where, load, dir)) {
         return;
     }
     if (n == 0 || n > DATASETS_MAX) {
-        conf_error(&where, NULL, "thư mục cần từ 1 đến %u tệp .yaml, mỗi tập dữ liệu một tệp",
-                   "the directory needs 1 to %u .yaml files, one a dataset", DATASETS_MAX);
+        lth_conf__error(&where, NULL, "thư mục cần từ 1 đến %u tệp .yaml, mỗi tập dữ liệu một tệp",
+                        "the directory needs 1 to %u .yaml files, one a dataset", DATASETS_MAX);
         return;
     }
     where.dir = dir;
@@ -381,7 +383,7 @@ void conf_datasets(conf_load *load, const char *dir, lth_schema *out)
         conf_file file;
         lth_dataset one = {0};
         uint32_t before = conf_faults(load);
-        read_dataset(load, conf_path(&where, names[i]), &file, &one);
+        read_dataset(load, lth_conf__path(&where, names[i]), &file, &one);
         if (conf_faults(load) == before && !load->nomem) {
             add_dataset(out, datasets, &file, &one);
         }

@@ -6,7 +6,7 @@
 #define TEXT_CHARS_MAX 65535
 #define LIST_ITEMS_MAX 1000
 
-const conf_item conf_title_items[] = {
+const conf_item lth_conf__title_items[] = {
     {"vi", CONF_TEXT, 0, NULL, 1, 300, NULL, NULL, offsetof(conf_title_text, vi),
      "Tên tiếng Việt, cho người đọc", "Vietnamese title, for people"},
     {"en", CONF_TEXT, 0, NULL, 1, 300, NULL, NULL, offsetof(conf_title_text, en), "Tên tiếng Anh",
@@ -118,7 +118,7 @@ typedef struct field_texts {
          "code: tên danh mục",                                                                                      \
          "code: name of its code list"},                                                                            \
     {                                                                                                               \
-        "title", CONF_TABLE, 0, NULL, 0, 0, NULL, conf_title_items, AT(title), "Tên trường",                        \
+        "title", CONF_TABLE, 0, NULL, 0, 0, NULL, lth_conf__title_items, AT(title), "Tên trường",                   \
             "Title of the field"                                                                                    \
     }
 
@@ -129,7 +129,7 @@ static const conf_item ITEM_FIELD_ITEMS[] = {
     {.key = NULL},
 };
 
-const conf_item conf_field_items[] = {
+const conf_item lth_conf__field_items[] = {
     {"group", CONF_NAME, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, AT(group), "Nhóm trường",
      "Field group"},
     {"type", CONF_ENUM, CONF_REQUIRED, NULL, 0, 0, TYPES, NULL, AT(type), "Kiểu dữ liệu",
@@ -175,9 +175,9 @@ static void check_keys(const conf_file *file, const field_texts *t, lth_type typ
     };
     for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++) {
         if (uses[i].at != NULL && !uses[i].fits) {
-            conf_error(file, uses[i].at, "\"%s\" không dùng cho kiểu %s: bỏ nó đi",
-                       "\"%s\" has no meaning for type %s: remove it", uses[i].key,
-                       lth_type_name(type));
+            lth_conf__error(file, uses[i].at, "\"%s\" không dùng cho kiểu %s: bỏ nó đi",
+                            "\"%s\" has no meaning for type %s: remove it", uses[i].key,
+                            lth_type_name(type));
         }
     }
 }
@@ -195,7 +195,7 @@ static uint32_t read_size(const conf_file *file, const conf_text *text, uint32_t
         v = v * 10 + (uint32_t)(*p - '0');
     }
     if (!good || v == 0 || v > most) {
-        conf_error(file, text->at, "max phải từ 1 đến %u", "max must be from 1 to %u", most);
+        lth_conf__error(file, text->at, "max phải từ 1 đến %u", "max must be from 1 to %u", most);
     }
     return v;
 }
@@ -213,8 +213,9 @@ static void read_limit(const conf_file *file, const conf_text *text, const lth_f
     lth_slice in = lth_slice_of(text->s, strlen(text->s));
     if (lth_value_parse(&value, &open, in, NULL, file->load->scratch) != LTH_REFUSE_none ||
         value.kind != LTH_VALUE_INT) {
-        conf_error(file, text->at, "giới hạn \"%s\" không phải giá trị của kiểu %s",
-                   "limit \"%s\" is not a value of type %s", text->s, lth_type_name(field->type));
+        lth_conf__error(file, text->at, "giới hạn \"%s\" không phải giá trị của kiểu %s",
+                        "limit \"%s\" is not a value of type %s", text->s,
+                        lth_type_name(field->type));
         return;
     }
     *has = true;
@@ -229,11 +230,11 @@ static uint8_t read_precision(const conf_file *file, const conf_node *list)
     if (list == NULL) {
         return LTH_DATE_DAY;
     }
-    if (!conf_is(file, list, CONF_LIST)) {
+    if (!lth_conf__is(file, list, CONF_LIST)) {
         return 0;
     }
     for (const conf_node *one = list->first; one != NULL; one = one->next) {
-        if (!conf_is(file, one, CONF_SCALAR)) {
+        if (!lth_conf__is(file, one, CONF_SCALAR)) {
             continue;
         }
         uint8_t bit = 0;
@@ -243,12 +244,13 @@ static uint8_t read_precision(const conf_file *file, const conf_node *list)
         if (bit == 0) {
             static const conf_what what = {"giá trị", "value", "các giá trị của", "the values of",
                                            "precision"};
-            conf_unknown(file, one, one->text, &what, &(conf_names){names, 3});
+            lth_conf__unknown(file, one, one->text, &what, &(conf_names){names, 3});
         }
         mask |= bit;
     }
     if (list->n == 0) {
-        conf_error(file, list, "precision trống: viết [day]", "precision is empty: write [day]");
+        lth_conf__error(file, list, "precision trống: viết [day]",
+                        "precision is empty: write [day]");
     }
     return mask;
 }
@@ -259,8 +261,8 @@ static int compare_fields(const lth_field *a, const lth_field *b)
 }
 
 /* Sort by number (insertion: a dataset is short) and refuse equal ones. */
-bool conf_field_numbers(const conf_file *file, lth_field *fields, uint32_t n,
-                        const conf_node **keys)
+bool lth_conf__field_numbers(const conf_file *file, lth_field *fields, uint32_t n,
+                             const conf_node **keys)
 {
     bool good = true;
     for (uint32_t i = 1; i < n; i++) {
@@ -274,9 +276,9 @@ bool conf_field_numbers(const conf_file *file, lth_field *fields, uint32_t n,
         fields[at] = field;
         keys[at] = key;
         if (at > 0 && fields[at - 1].number == field.number) {
-            conf_error(file, key, "trường \"%s\" trùng số hiệu %u với trường \"%s\"",
-                       "field \"%s\" has the same number %u as field \"%s\"", field.name,
-                       (unsigned)field.number, fields[at - 1].name);
+            lth_conf__error(file, key, "trường \"%s\" trùng số hiệu %u với trường \"%s\"",
+                            "field \"%s\" has the same number %u as field \"%s\"", field.name,
+                            (unsigned)field.number, fields[at - 1].name);
             good = false;
         }
     }
@@ -287,12 +289,12 @@ static void read_texts(const conf_file *file, const conf_node *key, const conf_i
                        field_texts *t, lth_field *out)
 {
     uint32_t before = conf_faults(file->load);
-    if (!conf_name_ok(key->text)) {
-        conf_error(file, key, "tên trường \"%s\" chỉ gồm chữ thường a-z, chữ số và '_'",
-                   "field name \"%s\" must be lower-case letters, digits and '_'", key->text);
+    if (!lth_conf__name_ok(key->text)) {
+        lth_conf__error(file, key, "tên trường \"%s\" chỉ gồm chữ thường a-z, chữ số và '_'",
+                        "field name \"%s\" must be lower-case letters, digits and '_'", key->text);
     }
-    conf_read(file, key->value, key->text, items, t);
-    *out = (lth_field){.name = conf_keep_text(file->load, key->text),
+    lth_conf__read(file, key->value, key->text, items, t);
+    *out = (lth_field){.name = lth_conf__keep_text(file->load, key->text),
                        .number = (uint16_t)t->number.v,
                        .required = t->required.v != 0,
                        .digits = (uint8_t)t->digits.v,
@@ -317,8 +319,9 @@ static void read_texts(const conf_file *file, const conf_node *key, const conf_i
         break;
     case LTH_TYPE_DECIMAL:
         if (t->digits.at == NULL || t->scale.v > t->digits.v) {
-            conf_error(file, key, "trường \"%s\" kiểu decimal cần digits, và scale không lớn hơn",
-                       "decimal field \"%s\" needs digits, and scale not above it", key->text);
+            lth_conf__error(file, key,
+                            "trường \"%s\" kiểu decimal cần digits, và scale không lớn hơn",
+                            "decimal field \"%s\" needs digits, and scale not above it", key->text);
         }
         break;
     default:
@@ -346,13 +349,13 @@ static bool read_list(const conf_file *file, const conf_node *key, const field_t
                       lth_field *out)
 {
     if (t->items == NULL || t->items->n == 0 || t->key.s == NULL) {
-        conf_error(file, key, "trường \"%s\" kiểu list cần items và key",
-                   "list field \"%s\" needs items and key", key->text);
+        lth_conf__error(file, key, "trường \"%s\" kiểu list cần items và key",
+                        "list field \"%s\" needs items and key", key->text);
         return false;
     }
-    lth_field *items = conf_keep(file->load, t->items->n * sizeof *items);
-    const char **names = conf_scratch(file->load, t->items->n * sizeof *names);
-    const conf_node **keys = conf_scratch(file->load, t->items->n * sizeof *keys);
+    lth_field *items = lth_conf__keep(file->load, t->items->n * sizeof *items);
+    const char **names = lth_conf__scratch(file->load, t->items->n * sizeof *names);
+    const conf_node **keys = lth_conf__scratch(file->load, t->items->n * sizeof *keys);
     if (items == NULL || names == NULL || keys == NULL) {
         return false;
     }
@@ -367,10 +370,10 @@ static bool read_list(const conf_file *file, const conf_node *key, const field_t
     out->n_items = n;
     if (find_name(items, n, t->key.s) == NULL) {
         conf_what what = {"trường", "field", "các mục của", "the items of", key->text};
-        conf_unknown(file, t->key.at, t->key.s, &what, &(conf_names){names, n});
+        lth_conf__unknown(file, t->key.at, t->key.s, &what, &(conf_names){names, n});
         return false;
     }
-    bool good = conf_field_numbers(file, items, n, keys);
+    bool good = lth_conf__field_numbers(file, items, n, keys);
     for (uint32_t i = 0; i < n; i++) {
         if (strcmp(items[i].name, t->key.s) == 0) {
             items[i].required = true;
@@ -380,11 +383,11 @@ static bool read_list(const conf_file *file, const conf_node *key, const field_t
     return good;
 }
 
-bool conf_field(const conf_file *file, const conf_node *key, lth_field *out, conf_text *group)
+bool lth_conf__field(const conf_file *file, const conf_node *key, lth_field *out, conf_text *group)
 {
     field_texts t = {0};
     uint32_t before = conf_faults(file->load);
-    read_texts(file, key, conf_field_items, &t, out);
+    read_texts(file, key, lth_conf__field_items, &t, out);
     *group = t.group;
     if (out->type == LTH_TYPE_LIST) {
         (void)read_list(file, key, &t, out);

@@ -6,15 +6,15 @@ static const struct {
     const char *name, *vi, *en;
     const conf_item *items;
 } FILES[] = {
-    {"broker.yaml", "Cấu hình của broker", "Configuration of a broker", conf_broker_items},
+    {"broker.yaml", "Cấu hình của broker", "Configuration of a broker", lth_conf__broker_items},
     {"agent.yaml", "Cấu hình của agent: một tiến trình, một hay nhiều trường",
-     "Configuration of an agent: one process, one or many schools", conf_agent_items},
+     "Configuration of an agent: one process, one or many schools", lth_conf__agent_items},
     {"orgs.yaml", "Danh bạ đơn vị, có ngày hiệu lực", "The dated registry of organisations",
-     conf_orgs_items},
+     lth_conf__orgs_items},
     {"routes.yaml", "Dữ liệu nào rời nút này, đến đâu, để làm gì",
-     "What leaves this node, to whom, for what purpose", conf_routes_items},
+     "What leaves this node, to whom, for what purpose", lth_conf__routes_items},
     {"datasets/*.yaml", "Định nghĩa một tập dữ liệu", "Definition of one dataset",
-     conf_dataset_items},
+     lth_conf__dataset_items},
 };
 
 typedef struct writer {
@@ -70,8 +70,8 @@ static void put_limits(writer *w, const conf_item *item)
     if (item->type == CONF_COUNT && item->max > 0) {
         put(w, "%lld–%lld", (long long)item->min, (long long)item->max);
     } else if (item->type == CONF_DURATION) {
-        conf_duration_text(low, item->min);
-        conf_duration_text(high, item->max);
+        lth_conf__duration_text(low, item->min);
+        lth_conf__duration_text(high, item->max);
         put(w, "%s–%s", low, high);
     } else if (item->type == CONF_TEXT && item->max > 0) {
         put(w, "≤ %lld", (long long)item->max);

@@ -23,8 +23,8 @@ static void error_fini(lth_conf_error *error)
     *error = (lth_conf_error){0};
 }
 
-void conf_error_text(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
-                     const char *en)
+void lth_conf__error_text(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
+                          const char *en)
 {
     lth_conf_errors *errors = file->load->errors;
     if (errors->n == LTH_CONF_ERRORS_MAX) {
@@ -54,10 +54,11 @@ static void add_formatted(const conf_file *file, uint32_t line, uint32_t column,
     (void)lth_format_v(texts[0], TEXT_MAX, vi, args);
     (void)lth_format_v(texts[1], TEXT_MAX, en, again);
     va_end(again);
-    conf_error_text(file, line, column, texts[0], texts[1]);
+    lth_conf__error_text(file, line, column, texts[0], texts[1]);
 }
 
-void conf_error(const conf_file *file, const conf_node *at, const char *vi, const char *en, ...)
+void lth_conf__error(const conf_file *file, const conf_node *at, const char *vi, const char *en,
+                     ...)
 {
     va_list args;
     va_start(args, en);
@@ -65,8 +66,8 @@ void conf_error(const conf_file *file, const conf_node *at, const char *vi, cons
     va_end(args);
 }
 
-void conf_error_at(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
-                   const char *en, ...)
+void lth_conf__error_at(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
+                        const char *en, ...)
 {
     va_list args;
     va_start(args, en);
@@ -74,7 +75,7 @@ void conf_error_at(const conf_file *file, uint32_t line, uint32_t column, const 
     va_end(args);
 }
 
-bool conf_ok(const conf_load *load)
+bool lth_conf__ok(const conf_load *load)
 {
     return load->errors->n == 0 && !load->nomem;
 }
@@ -121,20 +122,20 @@ static void *from_arena(conf_load *load, lth_arena *arena, size_t n)
     return p;
 }
 
-void *conf_keep(conf_load *load, size_t n)
+void *lth_conf__keep(conf_load *load, size_t n)
 {
     return from_arena(load, load->keep, n);
 }
 
-void *conf_scratch(conf_load *load, size_t n)
+void *lth_conf__scratch(conf_load *load, size_t n)
 {
     return from_arena(load, load->scratch, n);
 }
 
-char *conf_keep_text(conf_load *load, const char *text)
+char *lth_conf__keep_text(conf_load *load, const char *text)
 {
     size_t n = strlen(text) + 1;
-    char *copy = conf_keep(load, n);
+    char *copy = lth_conf__keep(load, n);
     if (copy != NULL) {
         memcpy(copy, text, n);
     }

@@ -48,15 +48,16 @@ typedef struct conf_file {
 /* ---- errors.c ---- */
 
 /** Report at a node (NULL: the file as a whole); both texts take the same arguments. */
-void conf_error(const conf_file *file, const conf_node *at, const char *vi, const char *en, ...)
-    __attribute__((format(printf, 3, 5), format(printf, 4, 5)));
-void conf_error_at(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
-                   const char *en, ...) __attribute__((format(printf, 4, 6), format(printf, 5, 6)));
+void lth_conf__error(const conf_file *file, const conf_node *at, const char *vi, const char *en,
+                     ...) __attribute__((format(printf, 3, 5), format(printf, 4, 5)));
+void lth_conf__error_at(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
+                        const char *en, ...)
+    __attribute__((format(printf, 4, 6), format(printf, 5, 6)));
 /** The same with ready texts. */
-void conf_error_text(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
-                     const char *en);
+void lth_conf__error_text(const conf_file *file, uint32_t line, uint32_t column, const char *vi,
+                          const char *en);
 /** Nothing went wrong so far. */
-bool conf_ok(const conf_load *load);
+bool lth_conf__ok(const conf_load *load);
 /** How many errors there are, kept or not: compare before and after. */
 static inline uint32_t conf_faults(const conf_load *load)
 {
@@ -64,20 +65,20 @@ static inline uint32_t conf_faults(const conf_load *load)
 }
 
 /** Memory that lives as long as the configuration, or as long as the load. Sets nomem. */
-void *conf_keep(conf_load *load, size_t n);
-char *conf_keep_text(conf_load *load, const char *text);
-void *conf_scratch(conf_load *load, size_t n);
+void *lth_conf__keep(conf_load *load, size_t n);
+char *lth_conf__keep_text(conf_load *load, const char *text);
+void *lth_conf__scratch(conf_load *load, size_t n);
 
 /* ---- yaml.c ---- */
 
 /** Open @p path; false with an error reported. */
-bool conf_file_open(conf_file *out, conf_load *load, const char *path);
+bool lth_conf__file_open(conf_file *out, conf_load *load, const char *path);
 /** Describe a file without parsing it (CSV lists). */
-bool conf_file_name(conf_file *out, conf_load *load, const char *path);
+bool lth_conf__file_name(conf_file *out, conf_load *load, const char *path);
 /** @p path as seen from the file's directory; kept. */
-char *conf_path(const conf_file *file, const char *path);
+char *lth_conf__path(const conf_file *file, const char *path);
 
-const conf_node *conf_node_find(const conf_node *map, const char *key);
+const conf_node *lth_conf__node_find(const conf_node *map, const char *key);
 
 /* ---- read.c: tables ---- */
 
@@ -126,19 +127,19 @@ typedef struct conf_number {
 
 /** Read a map into the struct @p out by its table. Errors are reported; fields in error stay zero.
  */
-void conf_read(const conf_file *file, const conf_node *map, const char *name,
-               const conf_item *items, void *out);
+void lth_conf__read(const conf_file *file, const conf_node *map, const char *name,
+                    const conf_item *items, void *out);
 /** Is it of that kind? Reports when not. */
-bool conf_is(const conf_file *file, const conf_node *node, conf_kind kind);
+bool lth_conf__is(const conf_file *file, const conf_node *node, conf_kind kind);
 /** Report "not supported by this version". */
-void conf_later(const conf_file *file, const conf_node *at, const char *what);
-bool conf_name_ok(const char *text);
+void lth_conf__later(const conf_file *file, const conf_node *at, const char *what);
+bool lth_conf__name_ok(const char *text);
 /** Code points. */
-size_t conf_chars(const char *text);
-bool conf_date(int64_t *out, const char *text);
-bool conf_code_ok(const char *text);
+size_t lth_conf__chars(const char *text);
+bool lth_conf__date(int64_t *out, const char *text);
+bool lth_conf__code_ok(const char *text);
 /** "30s" */
-void conf_duration_text(char out[32], int64_t ms);
+void lth_conf__duration_text(char out[32], int64_t ms);
 
 /* ---- nearest.c ---- */
 
@@ -156,10 +157,10 @@ typedef struct conf_what {
 } conf_what;
 
 /** The name nearest to @p name, or NULL when none is near. */
-const char *conf_nearest(const char *name, const conf_names *names);
+const char *lth_conf__nearest(const char *name, const conf_names *names);
 /** Report that @p name is unknown, with the nearest known one or the list of those allowed. */
-void conf_unknown(const conf_file *file, const conf_node *at, const char *name,
-                  const conf_what *what, const conf_names *names);
+void lth_conf__unknown(const conf_file *file, const conf_node *at, const char *name,
+                       const conf_what *what, const conf_names *names);
 
 /* ---- csv.c ---- */
 
@@ -171,38 +172,38 @@ typedef struct conf_cell {
 /** Called for every row, the header row first. False stops. */
 typedef bool (*conf_csv_row)(void *ctx, const conf_file *file, const conf_cell *cells, uint32_t n);
 /** Read a CSV (RFC 4180, UTF-8, optional BOM) in pieces. Errors are reported. */
-void conf_csv(const conf_file *file, conf_csv_row row, void *ctx);
+void lth_conf__csv(const conf_file *file, conf_csv_row row, void *ctx);
 
 /* ---- the kinds of file ---- */
 
-extern const conf_item conf_broker_items[], conf_agent_items[], conf_dataset_items[],
-    conf_orgs_items[], conf_routes_items[];
-extern const conf_item conf_field_items[], conf_title_items[], conf_source_items[];
+extern const conf_item lth_conf__broker_items[], lth_conf__agent_items[], lth_conf__dataset_items[],
+    lth_conf__orgs_items[], lth_conf__routes_items[];
+extern const conf_item lth_conf__field_items[], lth_conf__title_items[], lth_conf__source_items[];
 
 typedef struct conf_title_text {
     conf_text vi, en;
 } conf_title_text;
 
 /** One field of a dataset, or of an item of a list field. @p group: NULL for an item. */
-bool conf_field(const conf_file *file, const conf_node *key, lth_field *out, conf_text *group);
-bool conf_field_numbers(const conf_file *file, lth_field *fields, uint32_t n,
-                        const conf_node **keys);
+bool lth_conf__field(const conf_file *file, const conf_node *key, lth_field *out, conf_text *group);
+bool lth_conf__field_numbers(const conf_file *file, lth_field *fields, uint32_t n,
+                             const conf_node **keys);
 
-void conf_datasets(conf_load *load, const char *dir, lth_schema *out);
-void conf_orgs(conf_load *load, const char *path, lth_registry *out);
+void lth_conf__datasets(conf_load *load, const char *dir, lth_schema *out);
+void lth_conf__orgs(conf_load *load, const char *path, lth_registry *out);
 /** @p parent_org: destinations equal to it mean the path parent; NULL at the top. */
-void conf_routes(conf_load *load, const char *path, const lth_schema *schema,
-                 const lth_registry *registry, const char *parent_org, lth_policy *out);
+void lth_conf__routes(conf_load *load, const char *path, const lth_schema *schema,
+                      const lth_registry *registry, const char *parent_org, lth_policy *out);
 /** Code to org; reports an unknown one. */
-const lth_org *conf_org(const conf_file *file, const conf_node *at, const char *code,
-                        const lth_registry *registry);
+const lth_org *lth_conf__org(const conf_file *file, const conf_node *at, const char *code,
+                             const lth_registry *registry);
 /** The record of a source: its fields from columns. */
-bool conf_mapping(const conf_file *file, const conf_node *fields, const conf_text *key,
-                  const lth_dataset *dataset, lth_mapping *out);
+bool lth_conf__mapping(const conf_file *file, const conf_node *fields, const conf_text *key,
+                       const lth_dataset *dataset, lth_mapping *out);
 
-void conf_broker(conf_load *load, const char *path, lth_broker_conf *out);
-void conf_agent(conf_load *load, const char *path, lth_agent_conf *out);
+void lth_conf__broker(conf_load *load, const char *path, lth_broker_conf *out);
+void lth_conf__agent(conf_load *load, const char *path, lth_agent_conf *out);
 
 /** node.org exists; the control socket's path fits. */
-void conf_check_node(const conf_file *file, const conf_text *org, const conf_text *control,
-                     const lth_registry *registry);
+void lth_conf__check_node(const conf_file *file, const conf_text *org, const conf_text *control,
+                          const lth_registry *registry);

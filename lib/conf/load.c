@@ -47,7 +47,7 @@ static char *find_file(conf_load *load, const char *path, const char *name)
     while (n > 1 && path[n - 1] == '/') {
         n--;
     }
-    char *file = conf_keep(load, n + 2 + (directory ? strlen(name) : 0));
+    char *file = lth_conf__keep(load, n + 2 + (directory ? strlen(name) : 0));
     if (file == NULL) {
         return NULL;
     }
@@ -56,12 +56,12 @@ static char *find_file(conf_load *load, const char *path, const char *name)
         file[n] = '/';
         memcpy(file + n + 1, name, strlen(name) + 1);
     }
-    load->root = conf_keep_text(load, file);
+    load->root = lth_conf__keep_text(load, file);
     char *slash = load->root != NULL ? strrchr(load->root, '/') : NULL;
     if (slash != NULL) {
         *slash = '\0';
     } else if (load->root != NULL) {
-        load->root = conf_keep_text(load, ".");
+        load->root = lth_conf__keep_text(load, ".");
     }
     return load->root != NULL ? file : NULL;
 }
@@ -86,7 +86,7 @@ lth_err lth_conf_load_broker(lth_conf **owner, const lth_broker_conf **out, cons
     *out = NULL;
     char *file = begin(&load, errors) ? find_file(&load, path, "broker.yaml") : NULL;
     if (file != NULL) {
-        conf_broker(&load, file, &load.conf->broker);
+        lth_conf__broker(&load, file, &load.conf->broker);
     } else {
         load.nomem = true;
     }
@@ -103,7 +103,7 @@ lth_err lth_conf_load_agent(lth_conf **owner, const lth_agent_conf **out, const 
     *out = NULL;
     char *file = begin(&load, errors) ? find_file(&load, path, "agent.yaml") : NULL;
     if (file != NULL) {
-        conf_agent(&load, file, &load.conf->agent);
+        lth_conf__agent(&load, file, &load.conf->agent);
     } else {
         load.nomem = true;
     }
@@ -121,7 +121,7 @@ lth_err lth_conf_load_datasets(lth_conf **owner, const lth_schema **out, const c
     char *path = begin(&load, errors) ? find_file(&load, dir, NULL) : NULL;
     if (path != NULL) {
         load.root = path;
-        conf_datasets(&load, path, &load.conf->schema);
+        lth_conf__datasets(&load, path, &load.conf->schema);
     } else {
         load.nomem = true;
     }
@@ -138,7 +138,7 @@ lth_err lth_conf_load_orgs(lth_conf **owner, const lth_registry **out, const cha
     *out = NULL;
     char *file = begin(&load, errors) ? find_file(&load, path, NULL) : NULL;
     if (file != NULL) {
-        conf_orgs(&load, file, &load.conf->registry);
+        lth_conf__orgs(&load, file, &load.conf->registry);
     } else {
         load.nomem = true;
     }

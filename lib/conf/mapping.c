@@ -14,7 +14,7 @@ typedef struct source_texts {
 #define AT(member) offsetof(source_texts, member)
 
 /* Form of a field that is written out; the short form is the column's name alone. */
-const conf_item conf_source_items[] = {
+const conf_item lth_conf__source_items[] = {
     {"from", CONF_TEXT, 0, NULL, 1, 128, NULL, NULL, AT(from), "Tên cột của nguồn",
      "Column of the source"},
     {"as", CONF_TEXT, 0, NULL, 1, 32, NULL, NULL, AT(as),
@@ -46,10 +46,10 @@ static int32_t column_of(mapper *m, const conf_node *at, const char *name)
         }
     }
     if (m->n_columns == COLUMNS_MAX) {
-        conf_error(m->file, at, "quá %u cột", "more than %u columns", COLUMNS_MAX);
+        lth_conf__error(m->file, at, "quá %u cột", "more than %u columns", COLUMNS_MAX);
         return 0;
     }
-    m->columns[m->n_columns] = conf_keep_text(m->file->load, name);
+    m->columns[m->n_columns] = lth_conf__keep_text(m->file->load, name);
     return (int32_t)m->n_columns++;
 }
 
@@ -60,9 +60,9 @@ static void check_value(mapper *m, const conf_node *at, const lth_field *field, 
     lth_value value;
     if (lth_value_parse(&value, field, lth_slice_of(text, strlen(text)), as,
                         m->file->load->scratch) != LTH_REFUSE_none) {
-        conf_error(m->file, at, "\"%s\" không phải giá trị hợp lệ của trường \"%s\" (kiểu %s)",
-                   "\"%s\" is not a valid value of field \"%s\" (type %s)", text, field->name,
-                   lth_type_name(field->type));
+        lth_conf__error(m->file, at, "\"%s\" không phải giá trị hợp lệ của trường \"%s\" (kiểu %s)",
+                        "\"%s\" is not a valid value of field \"%s\" (type %s)", text, field->name,
+                        lth_type_name(field->type));
     }
 }
 
@@ -77,9 +77,9 @@ static void check_as(mapper *m, const conf_text *as, const lth_field *field)
             break;
         }
         if (strcmp(name, as->s) == 0 && type != field->type) {
-            conf_error(m->file, as->at, "as: %s không đọc được trường \"%s\" (kiểu %s)",
-                       "as: %s cannot read field \"%s\" (type %s)", name, field->name,
-                       lth_type_name(field->type));
+            lth_conf__error(m->file, as->at, "as: %s không đọc được trường \"%s\" (kiểu %s)",
+                            "as: %s cannot read field \"%s\" (type %s)", name, field->name,
+                            lth_type_name(field->type));
             return;
         }
         if (strcmp(name, as->s) == 0) {
@@ -89,7 +89,7 @@ static void check_as(mapper *m, const conf_text *as, const lth_field *field)
     }
     static const conf_what what = {"cách đọc", "reading", "danh sách của as", "the list of as",
                                    NULL};
-    conf_unknown(m->file, as->at, as->s, &what, &(conf_names){names, n});
+    lth_conf__unknown(m->file, as->at, as->s, &what, &(conf_names){names, n});
 }
 
 /* The text as the agent compares it: trimmed and NFC. */
@@ -102,7 +102,7 @@ static const char *normal_text(mapper *m, const char *text)
         value.kind != LTH_VALUE_TEXT) {
         return NULL;
     }
-    char *kept = conf_keep(m->file->load, value.text.n + 1);
+    char *kept = lth_conf__keep(m->file->load, value.text.n + 1);
     if (kept != NULL) {
         memcpy(kept, value.text.p, value.text.n);
     }
@@ -111,24 +111,24 @@ static const char *normal_text(mapper *m, const char *text)
 
 static void read_pairs(mapper *m, const conf_node *map, const char *as, lth_map_field *out)
 {
-    if (!conf_is(m->file, map, CONF_MAP)) {
+    if (!lth_conf__is(m->file, map, CONF_MAP)) {
         return;
     }
-    lth_map_pair *pairs = conf_keep(m->file->load, (map->n + 1u) * sizeof *pairs);
+    lth_map_pair *pairs = lth_conf__keep(m->file->load, (map->n + 1u) * sizeof *pairs);
     uint32_t n = 0;
     for (const conf_node *key = map->first; key != NULL && pairs != NULL; key = key->next) {
         const char *from = normal_text(m, key->text);
         if (from == NULL) {
-            conf_error(m->file, key, "giá trị nguồn trống hoặc có ký tự điều khiển",
-                       "the source value is empty or holds control characters");
-        } else if (conf_is(m->file, key->value, CONF_SCALAR)) {
+            lth_conf__error(m->file, key, "giá trị nguồn trống hoặc có ký tự điều khiển",
+                            "the source value is empty or holds control characters");
+        } else if (lth_conf__is(m->file, key->value, CONF_SCALAR)) {
             check_value(m, key->value, out->field, key->value->text, as);
             pairs[n].from = from;
-            pairs[n++].to = conf_keep_text(m->file->load, key->value->text);
+            pairs[n++].to = lth_conf__keep_text(m->file->load, key->value->text);
         }
     }
     if (map->n == 0) {
-        conf_error(m->file, map, "map trống", "map is empty");
+        lth_conf__error(m->file, map, "map trống", "map is empty");
     }
     out->pairs = pairs;
     out->n_pairs = n;
@@ -138,13 +138,13 @@ static void read_written_out(mapper *m, const conf_node *node, lth_map_field *ou
 {
     source_texts t = {0};
     uint32_t before = conf_faults(m->file->load);
-    conf_read(m->file, node, out->field->name, conf_source_items, &t);
+    lth_conf__read(m->file, node, out->field->name, lth_conf__source_items, &t);
     if (conf_faults(m->file->load) != before) {
         return;
     }
     if (t.items != NULL || (t.from.s != NULL) == (t.constant.s != NULL)) {
-        conf_error(m->file, node, "trường \"%s\" cần đúng một trong from, const",
-                   "field \"%s\" needs exactly one of from, const", out->field->name);
+        lth_conf__error(m->file, node, "trường \"%s\" cần đúng một trong from, const",
+                        "field \"%s\" needs exactly one of from, const", out->field->name);
         return;
     }
     if (t.as.s != NULL) {
@@ -153,7 +153,7 @@ static void read_written_out(mapper *m, const conf_node *node, lth_map_field *ou
     }
     if (t.constant.s != NULL) {
         if (t.map != NULL) {
-            conf_error(m->file, t.map, "const không đi với map", "const does not go with map");
+            lth_conf__error(m->file, t.map, "const không đi với map", "const does not go with map");
         }
         out->constant = t.constant.s;
         check_value(m, t.constant.at, out->field, t.constant.s, t.as.s);
@@ -172,8 +172,8 @@ static void read_scalar_field(mapper *m, const conf_node *node, lth_map_field *o
     out->constant = "";
     if (node->kind == CONF_SCALAR) {
         if (node->text[0] == '\0') {
-            conf_error(m->file, node, "trường \"%s\" chưa có tên cột", "field \"%s\" has no column",
-                       out->field->name);
+            lth_conf__error(m->file, node, "trường \"%s\" chưa có tên cột",
+                            "field \"%s\" has no column", out->field->name);
         } else {
             out->column = column_of(m, node, node->text);
         }
@@ -194,16 +194,16 @@ static const lth_field *find_item_field(const mapper *m, const conf_node *key,
         names[n] = list->items[n].name;
     }
     conf_what what = {"trường", "field", "mục của trường", "an item of field", list->name};
-    conf_unknown(m->file, key, key->text, &what, &(conf_names){names, n});
+    lth_conf__unknown(m->file, key, key->text, &what, &(conf_names){names, n});
     return NULL;
 }
 
 static void read_item(mapper *m, const conf_node *node, const lth_field *list, lth_map_item *out)
 {
-    if (!conf_is(m->file, node, CONF_MAP)) {
+    if (!lth_conf__is(m->file, node, CONF_MAP)) {
         return;
     }
-    lth_map_field *fields = conf_keep(m->file->load, (node->n + 1u) * sizeof *fields);
+    lth_map_field *fields = lth_conf__keep(m->file->load, (node->n + 1u) * sizeof *fields);
     bool keyed = false;
     uint32_t n = 0;
     for (const conf_node *key = node->first; key != NULL && fields != NULL; key = key->next) {
@@ -215,8 +215,8 @@ static void read_item(mapper *m, const conf_node *node, const lth_field *list, l
         }
     }
     if (!keyed && n == node->n) {
-        conf_error(m->file, node, "mục của \"%s\" thiếu trường khoá của nó",
-                   "an item of \"%s\" lacks its key field", list->name);
+        lth_conf__error(m->file, node, "mục của \"%s\" thiếu trường khoá của nó",
+                        "an item of \"%s\" lacks its key field", list->name);
     }
     out->fields = fields;
     out->n_fields = n;
@@ -224,22 +224,23 @@ static void read_item(mapper *m, const conf_node *node, const lth_field *list, l
 
 static void read_list_field(mapper *m, const conf_node *node, lth_map_field *out)
 {
-    const conf_node *key = conf_node_find(node, "items");
+    const conf_node *key = lth_conf__node_find(node, "items");
     if (node->kind != CONF_MAP || key == NULL || node->n != 1) {
-        conf_error(m->file, node, "trường \"%s\" là danh sách: viết { items: [ {...}, ... ] }",
-                   "field \"%s\" is a list: write { items: [ {...}, ... ] }", out->field->name);
+        lth_conf__error(m->file, node, "trường \"%s\" là danh sách: viết { items: [ {...}, ... ] }",
+                        "field \"%s\" is a list: write { items: [ {...}, ... ] }",
+                        out->field->name);
         return;
     }
     const conf_node *list = key->value;
-    if (!conf_is(m->file, list, CONF_LIST)) {
+    if (!lth_conf__is(m->file, list, CONF_LIST)) {
         return;
     }
     if (list->n == 0 || list->n > out->field->max) {
-        conf_error(m->file, list, "cần từ 1 đến %u mục", "1 to %u items are needed",
-                   (unsigned)out->field->max);
+        lth_conf__error(m->file, list, "cần từ 1 đến %u mục", "1 to %u items are needed",
+                        (unsigned)out->field->max);
         return;
     }
-    lth_map_item *items = conf_keep(m->file->load, list->n * sizeof *items);
+    lth_map_item *items = lth_conf__keep(m->file->load, list->n * sizeof *items);
     uint32_t n = 0;
     for (const conf_node *one = list->first; one != NULL && items != NULL; one = one->next) {
         read_item(m, one, out->field, &items[n++]);
@@ -254,23 +255,24 @@ static const lth_field *find_field(const mapper *m, const conf_node *key)
 {
     const lth_field *field = lth_dataset_field_name(m->ds, key->text);
     if (field == NULL) {
-        const char **names = conf_scratch(m->file->load, m->ds->n_fields * sizeof *names);
+        const char **names = lth_conf__scratch(m->file->load, m->ds->n_fields * sizeof *names);
         for (uint32_t i = 0; names != NULL && i < m->ds->n_fields; i++) {
             names[i] = m->ds->fields[i].name;
         }
         conf_what what = {"trường", "field", "tập dữ liệu", "dataset", m->ds->name};
-        conf_unknown(m->file, key, key->text, &what,
-                     &(conf_names){names, names != NULL ? m->ds->n_fields : 0});
+        lth_conf__unknown(m->file, key, key->text, &what,
+                          &(conf_names){names, names != NULL ? m->ds->n_fields : 0});
         return NULL;
     }
     const lth_group *group = lth_dataset_group(m->ds, field->group);
     if (group == NULL || group->owner_kind != NULL) {
-        conf_error(m->file, key, "trường \"%s\" do đơn vị khác viết, trường học không gửi được",
-                   "field \"%s\" is written by another organisation, not by the school", key->text);
+        lth_conf__error(
+            m->file, key, "trường \"%s\" do đơn vị khác viết, trường học không gửi được",
+            "field \"%s\" is written by another organisation, not by the school", key->text);
         return NULL;
     }
     if (field->type == LTH_TYPE_DOCUMENT) {
-        conf_error(
+        lth_conf__error(
             m->file, key, "trường \"%s\" kiểu document chưa được phiên bản này hỗ trợ ở nguồn",
             "document field \"%s\" cannot be read from a source by this version yet", key->text);
         return NULL;
@@ -285,21 +287,21 @@ static void check_required(const mapper *m, const conf_node *fields)
         const lth_field *field = &m->ds->fields[i];
         const lth_group *group = lth_dataset_group(m->ds, field->group);
         if (field->required && group != NULL && group->owner_kind == NULL &&
-            conf_node_find(fields, field->name) == NULL) {
-            conf_error(m->file, fields, "thiếu trường bắt buộc \"%s\" của tập dữ liệu \"%s\"",
-                       "required field \"%s\" of dataset \"%s\" is missing", field->name,
-                       m->ds->name);
+            lth_conf__node_find(fields, field->name) == NULL) {
+            lth_conf__error(m->file, fields, "thiếu trường bắt buộc \"%s\" của tập dữ liệu \"%s\"",
+                            "required field \"%s\" of dataset \"%s\" is missing", field->name,
+                            m->ds->name);
         }
     }
 }
 
-bool conf_mapping(const conf_file *file, const conf_node *fields, const conf_text *key,
-                  const lth_dataset *dataset, lth_mapping *out)
+bool lth_conf__mapping(const conf_file *file, const conf_node *fields, const conf_text *key,
+                       const lth_dataset *dataset, lth_mapping *out)
 {
     mapper m = {.file = file, .ds = dataset};
     uint32_t before = conf_faults(file->load);
-    m.columns = conf_scratch(file->load, COLUMNS_MAX * sizeof *m.columns);
-    lth_map_field *all = conf_keep(file->load, (fields->n + 1u) * sizeof *all);
+    m.columns = lth_conf__scratch(file->load, COLUMNS_MAX * sizeof *m.columns);
+    lth_map_field *all = lth_conf__keep(file->load, (fields->n + 1u) * sizeof *all);
     if (m.columns == NULL || all == NULL) {
         return false;
     }
@@ -318,7 +320,7 @@ bool conf_mapping(const conf_file *file, const conf_node *fields, const conf_tex
         }
     }
     check_required(&m, fields);
-    const char **columns = conf_keep(file->load, m.n_columns * sizeof *columns);
+    const char **columns = lth_conf__keep(file->load, m.n_columns * sizeof *columns);
     if (columns == NULL) {
         return false;
     }

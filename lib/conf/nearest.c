@@ -34,7 +34,7 @@ static uint32_t distance(const char *a, const char *b)
     return row[na % 3][nb];
 }
 
-const char *conf_nearest(const char *name, const conf_names *names)
+const char *lth_conf__nearest(const char *name, const conf_names *names)
 {
     const char *nearest = NULL;
     uint32_t best = (uint32_t)strlen(name) / 3 + 2;
@@ -71,14 +71,14 @@ static void in_what(char *out, size_t size, const char *kind, const char *name)
     }
 }
 
-void conf_unknown(const conf_file *file, const conf_node *at, const char *name,
-                  const conf_what *what, const conf_names *names)
+void lth_conf__unknown(const conf_file *file, const conf_node *at, const char *name,
+                       const conf_what *what, const conf_names *names)
 {
     char in[160];
     char vi[600];
     char en[600];
     char hint[300];
-    const char *nearest = conf_nearest(name, names);
+    const char *nearest = lth_conf__nearest(name, names);
     list_names(hint, sizeof hint, names);
     const char *known = nearest != NULL ? nearest : hint;
     in_what(in, sizeof in, what->in_vi, what->in);
@@ -91,5 +91,5 @@ void conf_unknown(const conf_file *file, const conf_node *at, const char *name,
                      nearest != NULL ? "%s \"%s\" is not in %s; did you mean \"%s\"?"
                                      : "%s \"%s\" is not in %s; allowed: %s",
                      what->en, name, in, known);
-    conf_error_text(file, at != NULL ? at->line : 0, at != NULL ? at->column : 0, vi, en);
+    lth_conf__error_text(file, at != NULL ? at->line : 0, at != NULL ? at->column : 0, vi, en);
 }

@@ -2,7 +2,7 @@
 
 #include "internal.h"
 
-bool conf_is(const conf_file *file, const conf_node *node, conf_kind kind)
+bool lth_conf__is(const conf_file *file, const conf_node *node, conf_kind kind)
 {
     static const struct {
         const char *vi, *en;
@@ -13,18 +13,18 @@ bool conf_is(const conf_file *file, const conf_node *node, conf_kind kind)
                        "a list is expected here: [a, b] or \"- a\" lines"},
     };
     if (node->kind != kind) {
-        conf_error_text(file, node->line, node->column, texts[kind].vi, texts[kind].en);
+        lth_conf__error_text(file, node->line, node->column, texts[kind].vi, texts[kind].en);
     }
     return node->kind == kind;
 }
 
-void conf_later(const conf_file *file, const conf_node *at, const char *what)
+void lth_conf__later(const conf_file *file, const conf_node *at, const char *what)
 {
-    conf_error(file, at, "\"%s\" chưa được phiên bản này hỗ trợ: bỏ nó đi",
-               "\"%s\" is not supported by this version yet: remove it", what);
+    lth_conf__error(file, at, "\"%s\" chưa được phiên bản này hỗ trợ: bỏ nó đi",
+                    "\"%s\" is not supported by this version yet: remove it", what);
 }
 
-size_t conf_chars(const char *text)
+size_t lth_conf__chars(const char *text)
 {
     size_t n = 0;
     for (; *text != '\0'; text++) {
@@ -43,7 +43,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-bool conf_name_ok(const char *text)
+bool lth_conf__name_ok(const char *text)
 {
     size_t n = strlen(text);
     if (n == 0 || n > CONF_NAME_MAX || !is_lower(text[0]) || text[n - 1] == '_') {
@@ -58,7 +58,7 @@ bool conf_name_ok(const char *text)
     return true;
 }
 
-bool conf_code_ok(const char *text)
+bool lth_conf__code_ok(const char *text)
 {
     size_t n = strlen(text);
     for (size_t i = 0; i < n; i++) {
@@ -111,7 +111,7 @@ static bool parse_duration(int64_t *out, const char *text)
     return false;
 }
 
-void conf_duration_text(char out[32], int64_t ms)
+void lth_conf__duration_text(char out[32], int64_t ms)
 {
     for (size_t i = 0; i < sizeof UNITS / sizeof UNITS[0]; i++) {
         if (ms % UNITS[i].ms == 0) {
@@ -121,7 +121,7 @@ void conf_duration_text(char out[32], int64_t ms)
     }
 }
 
-bool conf_date(int64_t *out, const char *text)
+bool lth_conf__date(int64_t *out, const char *text)
 {
     static const lth_field day = {.type = LTH_TYPE_DATE, .precision = LTH_DATE_DAY};
     lth_value value;
@@ -159,13 +159,14 @@ static void error_range(const conf_file *file, const conf_node *at, const conf_i
     char low[32];
     char high[32];
     if (item->type == CONF_DURATION) {
-        conf_duration_text(low, item->min);
-        conf_duration_text(high, item->max);
+        lth_conf__duration_text(low, item->min);
+        lth_conf__duration_text(high, item->max);
     } else {
         (void)lth_format(low, sizeof low, "%lld", (long long)item->min);
         (void)lth_format(high, sizeof high, "%lld", (long long)item->max);
     }
-    conf_error(file, at, "%s phải từ %s đến %s", "%s must be from %s to %s", item->key, low, high);
+    lth_conf__error(file, at, "%s phải từ %s đến %s", "%s must be from %s to %s", item->key, low,
+                    high);
 }
 
 static void error_choice(const conf_file *file, const conf_node *at, const conf_item *item)
@@ -183,7 +184,7 @@ static void error_choice(const conf_file *file, const conf_node *at, const conf_
     }
     static const char *const value[] = {"giá trị", "value"};
     conf_what what = {value[0], value[1], "các giá trị của", "the values of", item->key};
-    conf_unknown(file, at, at->text, &what, &(conf_names){names, n});
+    lth_conf__unknown(file, at, at->text, &what, &(conf_names){names, n});
 }
 
 static bool in_range(const conf_file *file, const conf_node *at, const conf_item *item, int64_t v)
@@ -220,7 +221,7 @@ static void error_form(const conf_file *file, const conf_node *at, const conf_it
     char en[300];
     (void)lth_format(vi, sizeof vi, "%s %s", item->key, WANTED[item->type].vi);
     (void)lth_format(en, sizeof en, "%s %s", item->key, WANTED[item->type].en);
-    conf_error_text(file, at->line, at->column, vi, en);
+    lth_conf__error_text(file, at->line, at->column, vi, en);
 }
 
 static bool text_ok(const conf_file *file, const conf_node *at, const conf_item *item,
@@ -230,10 +231,10 @@ static bool text_ok(const conf_file *file, const conf_node *at, const conf_item 
     uint8_t id[16];
     switch (item->type) {
     case CONF_NAME:
-        good = conf_name_ok(text);
+        good = lth_conf__name_ok(text);
         break;
     case CONF_CODE:
-        good = conf_code_ok(text);
+        good = lth_conf__code_ok(text);
         break;
     case CONF_ENDPOINT:
         good = endpoint_ok(text);
@@ -248,11 +249,11 @@ static bool text_ok(const conf_file *file, const conf_node *at, const conf_item 
         }
         return true;
     default: {
-        size_t n = conf_chars(text);
+        size_t n = lth_conf__chars(text);
         size_t max = item->max > 0 ? (size_t)item->max : 1000;
         if (n > max) {
-            conf_error(file, at, "%s dài quá %zu ký tự", "%s is longer than %zu characters",
-                       item->key, max);
+            lth_conf__error(file, at, "%s dài quá %zu ký tự", "%s is longer than %zu characters",
+                            item->key, max);
             return false;
         }
     }
@@ -275,7 +276,7 @@ static bool number_ok(const conf_file *file, const conf_node *at, const conf_ite
         good = parse_duration(v, text);
         break;
     case CONF_DATE:
-        good = conf_date(v, text);
+        good = lth_conf__date(v, text);
         break;
     default:
         *v = strcmp(text, "true") == 0;
@@ -302,8 +303,8 @@ static void read_scalar(const conf_file *file, const conf_node *at, const conf_i
         conf_text *out = slot;
         if (at == NULL || text_ok(file, at, item, text)) {
             out->at = at;
-            out->s =
-                item->type == CONF_PATH ? conf_path(file, text) : conf_keep_text(file->load, text);
+            out->s = item->type == CONF_PATH ? lth_conf__path(file, text)
+                                             : lth_conf__keep_text(file->load, text);
         }
         return;
     }
@@ -319,13 +320,13 @@ static void read_value(const conf_file *file, const conf_node *node, const conf_
 {
     switch (item->type) {
     case CONF_TABLE:
-        if (conf_is(file, node, CONF_MAP)) {
-            conf_read(file, node, item->key, item->items, slot);
+        if (lth_conf__is(file, node, CONF_MAP)) {
+            lth_conf__read(file, node, item->key, item->items, slot);
         }
         return;
     case CONF_NAMED:
     case CONF_ITEMS:
-        if (conf_is(file, node, item->type == CONF_NAMED ? CONF_MAP : CONF_LIST)) {
+        if (lth_conf__is(file, node, item->type == CONF_NAMED ? CONF_MAP : CONF_LIST)) {
             *(const conf_node **)slot = node;
         }
         return;
@@ -335,11 +336,11 @@ static void read_value(const conf_file *file, const conf_node *node, const conf_
     default:
         break;
     }
-    if (!conf_is(file, node, CONF_SCALAR)) {
+    if (!lth_conf__is(file, node, CONF_SCALAR)) {
         return;
     }
     if (node->text[strspn(node->text, " \t\r\n")] == '\0') {
-        conf_error(file, node, "%s chưa có giá trị", "%s has no value", item->key);
+        lth_conf__error(file, node, "%s chưa có giá trị", "%s has no value", item->key);
         return;
     }
     read_scalar(file, node, item, node->text, slot);
@@ -366,7 +367,7 @@ static void unknown_key(const conf_file *file, const conf_node *key, const char 
         }
     }
     conf_what what = {"khoá", "key", "phần", "section", name};
-    conf_unknown(file, key, key->text, &what, &(conf_names){names, n});
+    lth_conf__unknown(file, key, key->text, &what, &(conf_names){names, n});
 }
 
 /* What a map leaves out. */
@@ -374,8 +375,8 @@ static void read_absent(const conf_file *file, const conf_node *map, const char 
                         const conf_item *item, void *slot)
 {
     if ((item->flags & CONF_REQUIRED) != 0 && map != NULL) {
-        conf_error(file, map, "thiếu khoá \"%s\" trong phần \"%s\"",
-                   "key \"%s\" is missing in section \"%s\"", item->key, name);
+        lth_conf__error(file, map, "thiếu khoá \"%s\" trong phần \"%s\"",
+                        "key \"%s\" is missing in section \"%s\"", item->key, name);
     } else if (item->def != NULL) {
         read_scalar(file, NULL, item, item->def, slot);
     } else if (item->type == CONF_TABLE) {
@@ -385,10 +386,10 @@ static void read_absent(const conf_file *file, const conf_node *map, const char 
     }
 }
 
-void conf_read(const conf_file *file, const conf_node *map, const char *name,
-               const conf_item *items, void *out)
+void lth_conf__read(const conf_file *file, const conf_node *map, const char *name,
+                    const conf_item *items, void *out)
 {
-    if (!conf_is(file, map, CONF_MAP)) {
+    if (!lth_conf__is(file, map, CONF_MAP)) {
         return;
     }
     for (const conf_node *key = map->first; key != NULL; key = key->next) {
@@ -396,13 +397,13 @@ void conf_read(const conf_file *file, const conf_node *map, const char *name,
         if (item == NULL) {
             unknown_key(file, key, name, items);
         } else if ((item->flags & CONF_LATER) != 0) {
-            conf_later(file, key, key->text);
+            lth_conf__later(file, key, key->text);
         } else {
             read_value(file, key->value, item, (char *)out + item->at);
         }
     }
     for (const conf_item *item = items; item->key != NULL; item++) {
-        if ((item->flags & CONF_LATER) == 0 && conf_node_find(map, item->key) == NULL) {
+        if ((item->flags & CONF_LATER) == 0 && lth_conf__node_find(map, item->key) == NULL) {
             read_absent(file, map, name, item, (char *)out + item->at);
         }
     }

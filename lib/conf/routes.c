@@ -83,7 +83,7 @@ typedef struct routes_texts {
     const conf_node *routes;
 } routes_texts;
 
-const conf_item conf_routes_items[] = {
+const conf_item lth_conf__routes_items[] = {
     {"version", CONF_COUNT, CONF_REQUIRED, NULL, 1, UINT32_MAX, NULL, NULL,
      offsetof(routes_texts, version), "Phiên bản, tăng mỗi lần sửa",
      "Version, raised by every change"},
@@ -118,7 +118,7 @@ static void check_kind(const reader *r, const conf_text *kind)
         }
     }
     static const conf_what what = {"loại đơn vị", "kind", "danh bạ", "the registry", NULL};
-    conf_unknown(&r->file, kind->at, kind->s, &what, &(conf_names){names, n});
+    lth_conf__unknown(&r->file, kind->at, kind->s, &what, &(conf_names){names, n});
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -128,21 +128,22 @@ static int compare_ids(const void *a, const void *b)
 
 static void read_org_list(const reader *r, const conf_node *list, lth_route *out)
 {
-    if (!conf_is(&r->file, list, CONF_LIST)) {
+    if (!lth_conf__is(&r->file, list, CONF_LIST)) {
         return;
     }
-    lth_id *ids = conf_keep(r->file.load, (list->n + 1u) * sizeof *ids);
+    lth_id *ids = lth_conf__keep(r->file.load, (list->n + 1u) * sizeof *ids);
     uint32_t n = 0;
     for (const conf_node *one = list->first; one != NULL && ids != NULL; one = one->next) {
-        const lth_org *org = conf_is(&r->file, one, CONF_SCALAR)
-                                 ? conf_org(&r->file, one, one->text, r->registry)
+        const lth_org *org = lth_conf__is(&r->file, one, CONF_SCALAR)
+                                 ? lth_conf__org(&r->file, one, one->text, r->registry)
                                  : NULL;
         if (org != NULL) {
             ids[n++] = org->id;
         }
     }
     if (list->n == 0) {
-        conf_error(&r->file, list, "danh sách đơn vị trống", "the list of organisations is empty");
+        lth_conf__error(&r->file, list, "danh sách đơn vị trống",
+                        "the list of organisations is empty");
     }
     if (ids != NULL && n > 0) {
         qsort(ids, n, sizeof *ids, compare_ids);
@@ -156,16 +157,16 @@ static void read_from(const reader *r, const conf_node *node, lth_route *out)
 {
     from_texts t = {0};
     uint32_t before = conf_faults(r->file.load);
-    conf_read(&r->file, node, "from", FROM_ITEMS, &t);
+    lth_conf__read(&r->file, node, "from", FROM_ITEMS, &t);
     if (conf_faults(r->file.load) != before) {
         return;
     }
     if ((t.under.s != NULL) + (t.kind.s != NULL) + (t.list != NULL) != 1) {
-        conf_error(&r->file, node, "from cần đúng một trong under, kind, list",
-                   "from needs exactly one of under, kind, list");
+        lth_conf__error(&r->file, node, "from cần đúng một trong under, kind, list",
+                        "from needs exactly one of under, kind, list");
     } else if (t.under.s != NULL) {
-        const lth_org *org = conf_org(&r->file, t.under.at, t.under.s, r->registry);
-        lth_id *id = conf_keep(r->file.load, sizeof *id);
+        const lth_org *org = lth_conf__org(&r->file, t.under.at, t.under.s, r->registry);
+        lth_id *id = lth_conf__keep(r->file.load, sizeof *id);
         if (org != NULL && id != NULL) {
             *id = org->id;
             out->from = LTH_FROM_UNDER;
@@ -186,18 +187,19 @@ static void read_to(const reader *r, const conf_node *node, lth_route *out)
     if (node->kind == CONF_SCALAR) {
         out->to_parent = true;
         if (strcmp(node->text, "parent") != 0) {
-            conf_error(&r->file, node, "to phải là parent hoặc { org: MÃ }",
-                       "to must be parent or { org: CODE }");
+            lth_conf__error(&r->file, node, "to phải là parent hoặc { org: MÃ }",
+                            "to must be parent or { org: CODE }");
         } else if (r->parent_org == NULL) {
-            conf_error(&r->file, node, "nút này không có cấp trên (broker.yaml không có parent)",
-                       "this node has no parent (broker.yaml has no parent)");
+            lth_conf__error(&r->file, node,
+                            "nút này không có cấp trên (broker.yaml không có parent)",
+                            "this node has no parent (broker.yaml has no parent)");
         }
         return;
     }
     to_texts t = {0};
-    conf_read(&r->file, node, "to", TO_ITEMS, &t);
+    lth_conf__read(&r->file, node, "to", TO_ITEMS, &t);
     const lth_org *org =
-        t.org.s != NULL ? conf_org(&r->file, t.org.at, t.org.s, r->registry) : NULL;
+        t.org.s != NULL ? lth_conf__org(&r->file, t.org.at, t.org.s, r->registry) : NULL;
     if (org != NULL) {
         out->to_org = org->id;
         out->to_parent = r->parent_org != NULL && strcmp(r->parent_org, org->code) == 0;
@@ -232,13 +234,13 @@ static void read_group_name(const reader *r, const conf_node *at, const lth_data
         names[i] = ds->groups[i].name;
     }
     conf_what what = {"nhóm", "group", "tập dữ liệu", "dataset", ds->name};
-    conf_unknown(&r->file, at, at->text, &what, &(conf_names){names, ds->n_groups});
+    lth_conf__unknown(&r->file, at, at->text, &what, &(conf_names){names, ds->n_groups});
 }
 
 static void read_share(const reader *r, const conf_node *node, const lth_dataset *ds,
                        lth_route_dataset *out)
 {
-    uint16_t *share = conf_keep(r->file.load, LTH_GROUPS_MAX * sizeof *share);
+    uint16_t *share = lth_conf__keep(r->file.load, LTH_GROUPS_MAX * sizeof *share);
     uint32_t n = 0;
     if (share == NULL) {
         return;
@@ -251,13 +253,13 @@ static void read_share(const reader *r, const conf_node *node, const lth_dataset
         }
     } else if (node->kind == CONF_LIST && node->n > 0) {
         for (const conf_node *one = node->first; one != NULL; one = one->next) {
-            if (conf_is(&r->file, one, CONF_SCALAR)) {
+            if (lth_conf__is(&r->file, one, CONF_SCALAR)) {
                 read_group_name(r, one, ds, share, &n);
             }
         }
     } else {
-        conf_error(&r->file, node, "share phải là all hoặc danh sách nhóm: [nhóm, ...]",
-                   "share must be all or a list of groups: [group, ...]");
+        lth_conf__error(&r->file, node, "share phải là all hoặc danh sách nhóm: [nhóm, ...]",
+                        "share must be all or a list of groups: [group, ...]");
     }
     out->send = LTH_SEND_GROUPS;
     out->share = share;
@@ -275,7 +277,7 @@ static const lth_dataset *find_dataset(const reader *r, const conf_node *key)
         }
         static const conf_what what = {"tập dữ liệu", "dataset", "thư mục datasets",
                                        "the datasets directory", NULL};
-        conf_unknown(&r->file, key, key->text, &what, &(conf_names){names, n});
+        lth_conf__unknown(&r->file, key, key->text, &what, &(conf_names){names, n});
     }
     return ds;
 }
@@ -285,14 +287,14 @@ static bool read_sent(const reader *r, const conf_node *key, lth_route_dataset *
     const lth_dataset *ds = find_dataset(r, key);
     uint32_t before = conf_faults(r->file.load);
     sent_texts t = {0};
-    conf_read(&r->file, key->value, key->text, SENT_ITEMS, &t);
+    lth_conf__read(&r->file, key->value, key->text, SENT_ITEMS, &t);
     if (ds == NULL || conf_faults(r->file.load) != before) {
         return false;
     }
     *out = (lth_route_dataset){.dataset = ds->number};
     if ((t.share != NULL) == (t.send.s != NULL)) {
-        conf_error(&r->file, key->value, "\"%s\" cần đúng một trong share, send",
-                   "\"%s\" needs exactly one of share, send", key->text);
+        lth_conf__error(&r->file, key->value, "\"%s\" cần đúng một trong share, send",
+                        "\"%s\" needs exactly one of share, send", key->text);
         return false;
     }
     if (t.share != NULL) {
@@ -300,14 +302,14 @@ static bool read_sent(const reader *r, const conf_node *key, lth_route_dataset *
     } else if (strcmp(t.send.s, "headers") == 0) {
         out->send = LTH_SEND_HEADERS;
     } else {
-        conf_later(&r->file, t.send.at, "send: cells");
+        lth_conf__later(&r->file, t.send.at, "send: cells");
     }
     return true;
 }
 
 static void read_datasets(const reader *r, const conf_node *map, lth_route *out)
 {
-    lth_route_dataset *all = conf_keep(r->file.load, (map->n + 1u) * sizeof *all);
+    lth_route_dataset *all = lth_conf__keep(r->file.load, (map->n + 1u) * sizeof *all);
     uint32_t n = 0;
     for (const conf_node *key = map->first; key != NULL && all != NULL; key = key->next) {
         lth_route_dataset one;
@@ -321,8 +323,8 @@ static void read_datasets(const reader *r, const conf_node *map, lth_route *out)
         all[at] = one;
     }
     if (map->n == 0) {
-        conf_error(&r->file, map, "tuyến không gọi tên tập dữ liệu nào",
-                   "the route names no dataset");
+        lth_conf__error(&r->file, map, "tuyến không gọi tên tập dữ liệu nào",
+                        "the route names no dataset");
     }
     out->datasets = all;
     out->n_datasets = n;
@@ -332,14 +334,14 @@ static void read_route(const reader *r, const conf_node *node, lth_route *routes
 {
     route_texts t = {0};
     lth_route *out = &routes[n];
-    conf_read(&r->file, node, "routes", ROUTE_ITEMS, &t);
+    lth_conf__read(&r->file, node, "routes", ROUTE_ITEMS, &t);
     out->name = t.name.s != NULL ? t.name.s : "";
     out->purpose = t.purpose.s;
     out->legal_basis = t.legal_basis.s;
     for (uint32_t i = 0; i < n && t.name.s != NULL; i++) {
         if (strcmp(routes[i].name, t.name.s) == 0) {
-            conf_error(&r->file, t.name.at, "tên tuyến \"%s\" đã dùng: đặt tên khác",
-                       "route name \"%s\" is taken: choose another", t.name.s);
+            lth_conf__error(&r->file, t.name.at, "tên tuyến \"%s\" đã dùng: đặt tên khác",
+                            "route name \"%s\" is taken: choose another", t.name.s);
         }
     }
     if (t.from != NULL) {
@@ -353,21 +355,21 @@ static void read_route(const reader *r, const conf_node *node, lth_route *routes
     }
 }
 
-void conf_routes(conf_load *load, const char *path, const lth_schema *schema,
-                 const lth_registry *registry, const char *parent_org, lth_policy *out)
+void lth_conf__routes(conf_load *load, const char *path, const lth_schema *schema,
+                      const lth_registry *registry, const char *parent_org, lth_policy *out)
 {
     reader r = {.schema = schema, .registry = registry, .parent_org = parent_org};
     routes_texts t = {0};
     *out = (lth_policy){0};
-    if (!conf_file_open(&r.file, load, path)) {
+    if (!lth_conf__file_open(&r.file, load, path)) {
         return;
     }
-    conf_read(&r.file, r.file.root, "routes.yaml", conf_routes_items, &t);
+    lth_conf__read(&r.file, r.file.root, "routes.yaml", lth_conf__routes_items, &t);
     out->version = (uint32_t)t.version.v;
     if (t.routes == NULL) {
         return;
     }
-    lth_route *routes = conf_keep(load, (t.routes->n + 1u) * sizeof *routes);
+    lth_route *routes = lth_conf__keep(load, (t.routes->n + 1u) * sizeof *routes);
     uint32_t n = 0;
     for (const conf_node *one = t.routes->first; one != NULL && routes != NULL; one = one->next) {
         read_route(&r, one, routes, n++);

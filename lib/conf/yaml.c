@@ -36,12 +36,12 @@ static const message NUL = {"chuỗi có ký tự NUL", "text holds a NUL charac
 
 static bool refuse(const builder *b, yaml_mark_t mark, const message *text)
 {
-    conf_error_text(b->file, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1, text->vi,
-                    text->en);
+    lth_conf__error_text(b->file, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1, text->vi,
+                         text->en);
     return false;
 }
 
-const conf_node *conf_node_find(const conf_node *map, const char *key)
+const conf_node *lth_conf__node_find(const conf_node *map, const char *key)
 {
     for (const conf_node *k = map->kind == CONF_MAP ? map->first : NULL; k != NULL; k = k->next) {
         if (strcmp(k->text, key) == 0) {
@@ -87,11 +87,11 @@ static bool place(builder *b, conf_node *node, yaml_mark_t mark)
     if (node->kind != CONF_SCALAR || node->text[0] == '\0') {
         return refuse(b, mark, &KEY);
     }
-    if (conf_node_find(parent, node->text) != NULL) {
-        conf_error(b->file, node, "khoá \"%s\" viết hai lần: giữ một",
-                   "key \"%s\" stands twice: "
-                   "keep one",
-                   node->text);
+    if (lth_conf__node_find(parent, node->text) != NULL) {
+        lth_conf__error(b->file, node, "khoá \"%s\" viết hai lần: giữ một",
+                        "key \"%s\" stands twice: "
+                        "keep one",
+                        node->text);
         return false;
     }
     b->want_value[level] = true;
@@ -100,7 +100,7 @@ static bool place(builder *b, conf_node *node, yaml_mark_t mark)
 
 static conf_node *new_node(builder *b, conf_kind kind, yaml_mark_t mark)
 {
-    conf_node *node = conf_scratch(b->file->load, sizeof *node);
+    conf_node *node = lth_conf__scratch(b->file->load, sizeof *node);
     if (node != NULL) {
         node->kind = kind;
         node->line = (uint32_t)mark.line + 1;
@@ -120,7 +120,7 @@ static bool on_scalar(builder *b, const yaml_event_t *event)
         return refuse(b, event->start_mark, &NUL);
     }
     conf_node *node = new_node(b, CONF_SCALAR, event->start_mark);
-    char *copy = conf_scratch(b->file->load, n + 1);
+    char *copy = lth_conf__scratch(b->file->load, n + 1);
     if (node == NULL || copy == NULL) {
         return false;
     }
@@ -193,10 +193,10 @@ static void report_syntax(const conf_file *file, const yaml_parser_t *parser)
         mark = parser->mark;
     }
     file->load->nomem = file->load->nomem || parser->error == YAML_MEMORY_ERROR;
-    conf_error_at(file, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1,
-                  "sai cú pháp YAML (%s): xem lại thụt dòng, dấu ngoặc và bảng mã UTF-8",
-                  "not valid YAML (%s): check indentation, brackets and the UTF-8 encoding",
-                  problem);
+    lth_conf__error_at(file, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1,
+                       "sai cú pháp YAML (%s): xem lại thụt dòng, dấu ngoặc và bảng mã UTF-8",
+                       "not valid YAML (%s): check indentation, brackets and the UTF-8 encoding",
+                       problem);
 }
 
 static bool parse(conf_file *file, const uint8_t *bytes, size_t n)
@@ -223,8 +223,8 @@ static bool parse(conf_file *file, const uint8_t *bytes, size_t n)
     }
     yaml_parser_delete(&parser);
     if (good && (b.root == NULL || b.root->kind != CONF_MAP)) {
-        conf_error(file, b.root, "tệp phải gồm các dòng \"khoá: giá trị\"",
-                   "the file must hold \"key: value\" lines");
+        lth_conf__error(file, b.root, "tệp phải gồm các dòng \"khoá: giá trị\"",
+                        "the file must hold \"key: value\" lines");
         good = false;
     }
     file->root = b.root;
@@ -237,8 +237,8 @@ static uint8_t *read_file(const conf_file *file, size_t *n)
     FILE *in = fopen(file->path, "rbe");
     if (in == NULL) {
         const char *why = strerror(errno);
-        conf_error(file, NULL, "không mở được tệp (%s): kiểm tra đường dẫn và quyền đọc",
-                   "cannot open the file (%s): check the path and the right to read it", why);
+        lth_conf__error(file, NULL, "không mở được tệp (%s): kiểm tra đường dẫn và quyền đọc",
+                        "cannot open the file (%s): check the path and the right to read it", why);
         return NULL;
     }
     uint8_t *bytes = malloc(CONF_FILE_MAX + 1);
@@ -249,10 +249,10 @@ static uint8_t *read_file(const conf_file *file, size_t *n)
         *n = fread(bytes, 1, CONF_FILE_MAX + 1, in);
         bad = ferror(in) != 0;
         if (bad) {
-            conf_error(file, NULL, "không đọc được tệp", "cannot read the file");
+            lth_conf__error(file, NULL, "không đọc được tệp", "cannot read the file");
         } else if (*n > CONF_FILE_MAX) {
-            conf_error(file, NULL, "tệp lớn hơn 1 MiB: đưa danh sách dài vào tệp CSV",
-                       "the file is larger than 1 MiB: put long lists into CSV files");
+            lth_conf__error(file, NULL, "tệp lớn hơn 1 MiB: đưa danh sách dài vào tệp CSV",
+                            "the file is larger than 1 MiB: put long lists into CSV files");
             bad = true;
         }
     }
@@ -264,14 +264,14 @@ static uint8_t *read_file(const conf_file *file, size_t *n)
     return bytes;
 }
 
-char *conf_path(const conf_file *file, const char *path)
+char *lth_conf__path(const conf_file *file, const char *path)
 {
     size_t dir = path[0] == '/' ? 0 : strlen(file->dir);
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') {
         n--;
     }
-    char *out = conf_keep(file->load, dir + n + 2);
+    char *out = lth_conf__keep(file->load, dir + n + 2);
     if (out != NULL) {
         memcpy(out, file->dir, dir);
         out[dir] = '/';
@@ -280,14 +280,14 @@ char *conf_path(const conf_file *file, const char *path)
     return out;
 }
 
-bool conf_file_name(conf_file *out, conf_load *load, const char *path)
+bool lth_conf__file_name(conf_file *out, conf_load *load, const char *path)
 {
     *out = (conf_file){.load = load, .path = path, .shown = path};
     size_t root = strlen(load->root);
     if (strncmp(path, load->root, root) == 0 && path[root] == '/') {
         out->shown = path + root + 1;
     }
-    char *dir = conf_keep_text(load, path);
+    char *dir = lth_conf__keep_text(load, path);
     if (dir == NULL) {
         return false;
     }
@@ -301,10 +301,10 @@ bool conf_file_name(conf_file *out, conf_load *load, const char *path)
     return true;
 }
 
-bool conf_file_open(conf_file *out, conf_load *load, const char *path)
+bool lth_conf__file_open(conf_file *out, conf_load *load, const char *path)
 {
     size_t n = 0;
-    if (!conf_file_name(out, load, path)) {
+    if (!lth_conf__file_name(out, load, path)) {
         return false;
     }
     uint8_t *bytes = read_file(out, &n);

@@ -18,6 +18,12 @@ static const lth_group_view *find_view(const lth_record_view *record, uint16_t n
     return NULL;
 }
 
+/* A re-key is a new state of the same record under another local key. */
+static bool is_state(uint8_t op)
+{
+    return op == LTH_OP_STATE || op == LTH_OP_REKEY;
+}
+
 /* Are the shown groups known and the author's own; and, unless some are withheld, all of them? */
 static lth_refusal judge_set(const lth_dataset *ds, const lth_record_view *record,
                              const char *author_kind, uint16_t *group)
@@ -32,7 +38,7 @@ static lth_refusal judge_set(const lth_dataset *ds, const lth_record_view *recor
             return known == NULL ? LTH_REFUSE_bad_group : LTH_REFUSE_bad_author;
         }
     }
-    for (uint32_t i = 0; i < ds->n_groups && !withheld && record->header.op == LTH_OP_STATE; i++) {
+    for (uint32_t i = 0; i < ds->n_groups && !withheld && is_state(record->header.op); i++) {
         if (may_write(&ds->groups[i], author_kind) &&
             find_view(record, ds->groups[i].number) == NULL) {
             *group = ds->groups[i].number;
@@ -92,7 +98,8 @@ lth_refusal lth_record_judge(const lth_schema *schema, const lth_record_view *re
     if (op == LTH_OP_RANGE) {
         return author_kind == NULL ? LTH_REFUSE_none : LTH_REFUSE_bad_author;
     }
-    if (op != LTH_OP_STATE && op != LTH_OP_DELETE) {
+    bool rekey = op == LTH_OP_REKEY && author_kind == NULL;
+    if (op != LTH_OP_STATE && op != LTH_OP_DELETE && !rekey) {
         return LTH_REFUSE_bad_op;
     }
     lth_refusal code =

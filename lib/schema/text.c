@@ -19,32 +19,42 @@ static bool eight_plain(const uint8_t *p)
     return ((w & HIGH_BITS) | below_space | is_delete) == 0;
 }
 
-/* Strict UTF-8: no over-long forms, no surrogates, up to U+10FFFF. -1 when it is not that. */
-static int32_t decode(const uint8_t **at, const uint8_t *end)
+/* Is it the second, third or fourth byte of a sequence? */
+static bool continues(uint8_t byte)
 {
-    static const uint32_t smallest[] = {0, 0x80, 0x800, 0x10000};
+    return (byte & 0xc0) == 0x80;
+}
+
+/* Strict UTF-8: no over-long forms, no surrogates, up to U+10FFFF. -1 when it is not that. */
+static inline int32_t decode(const uint8_t **at, const uint8_t *end)
+{
     const uint8_t *p = *at;
-    uint32_t lead = *p++;
+    int32_t lead = p[0];
     if (lead < 0x80) {
-        *at = p;
-        return (int32_t)lead;
+        *at = p + 1;
+        return lead;
     }
-    uint32_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-    if (lead < 0xc2 || lead > 0xf4 || (size_t)(end - p) < more) {
-        return -1;
-    }
-    uint32_t cp = lead & (0x3fu >> more);
-    for (uint32_t i = 0; i < more; i++) {
-        if ((*p & 0xc0) != 0x80) {
+    if (lead < 0xe0) {
+        if (lead < 0xc2 || end - p < 2 || !continues(p[1])) {
             return -1;
         }
-        cp = cp << 6 | (*p++ & 0x3fu);
+        *at = p + 2;
+        return (lead & 0x1f) << 6 | (p[1] & 0x3f);
     }
-    if (cp < smallest[more] || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff)) {
+    if (lead < 0xf0) {
+        if (end - p < 3 || !continues(p[1]) || !continues(p[2])) {
+            return -1;
+        }
+        *at = p + 3;
+        int32_t cp = (lead & 0x0f) << 12 | (p[1] & 0x3f) << 6 | (p[2] & 0x3f);
+        return cp < 0x800 || (cp >= 0xd800 && cp <= 0xdfff) ? -1 : cp;
+    }
+    if (end - p < 4 || !continues(p[1]) || !continues(p[2]) || !continues(p[3])) {
         return -1;
     }
-    *at = p;
-    return (int32_t)cp;
+    *at = p + 4;
+    int32_t cp = (lead & 0x0f) << 18 | (p[1] & 0x3f) << 12 | (p[2] & 0x3f) << 6 | (p[3] & 0x3f);
+    return cp < 0x10000 || cp > 0x10ffff ? -1 : cp;
 }
 
 /* Never changed by NFC, whatever stands before or behind: all of Vietnamese as it is written. */
