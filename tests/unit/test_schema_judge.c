@@ -122,8 +122,9 @@ static void test_operations(void **state)
     lth_record_view r = good();
     r.header.op = LTH_OP_ERASE;
     expect(&r, NULL, LTH_REFUSE_bad_op, 0, 0);
-    r.header.op = LTH_OP_REKEY;
-    expect(&r, NULL, LTH_REFUSE_bad_op, 0, 0);
+    r.header.op = LTH_OP_REKEY; /* the full state of a record that the source renumbered */
+    expect(&r, NULL, LTH_REFUSE_none, 0, 0);
+    expect(&r, "ministry", LTH_REFUSE_bad_op, 0, 0);
     r.header.op = LTH_OP_RANGE;
     expect(&r, NULL, LTH_REFUSE_none, 0, 0);
     expect(&r, "ministry", LTH_REFUSE_bad_author, 0, 0);
