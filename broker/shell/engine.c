@@ -25,6 +25,16 @@ lth_now lth_clock_now(void)
 
 /* ---- workers ---- */
 
+static void check_batch(lth_engine *engine, const lth_hasher *hasher, lth_slot *slot)
+{
+    const lth_broker_conf *conf = atomic_load(&engine->conf);
+    lth_check_env env = {.hasher = *hasher,
+                         .trust = &engine->node->trust,
+                         .registry = &conf->registry,
+                         .schema = &conf->schema};
+    lth_broker_check(slot->checked, &env, &slot->frame.batch);
+}
+
 static void check_slot(lth_engine *engine, const lth_hasher *hasher, lth_slot *slot)
 {
     slot->readable = lth_frame_decode(&slot->frame, slot->message.bytes, NULL) == LTH_OK;
@@ -39,12 +49,7 @@ static void check_slot(lth_engine *engine, const lth_hasher *hasher, lth_slot *s
             NULL; /* out of memory: refused like an unreadable frame, nothing is lost */
         return;
     }
-    const lth_broker_conf *conf = atomic_load(&engine->conf);
-    lth_check_env env = {.hasher = *hasher,
-                         .trust = &engine->node->trust,
-                         .registry = &conf->registry,
-                         .schema = &conf->schema};
-    lth_broker_check(slot->checked, &env, &slot->frame.batch);
+    check_batch(engine, hasher, slot);
     slot->event.checked = slot->checked;
 }
 
@@ -158,6 +163,14 @@ static lth_err commit_step(lth_engine *engine, lth_txn **txn)
     return err == LTH_OK ? drain_actions(engine) : err;
 }
 
+/* A worker may have looked at a batch before the certificates sent ahead of it were learned here.
+ */
+static void check_late_key(lth_engine *engine, lth_slot *slot)
+{
+    if (slot->event.checked != NULL && slot->event.checked->code == LTH_REFUSE_unknown_key)
+        check_batch(engine, &engine->writer_hasher, slot);
+}
+
 /* One transaction: the first slot and all that are ready behind it, up to the step's limit. */
 static lth_err writer_step(lth_engine *engine, lth_slot *first, lth_diag *diag)
 {
@@ -173,6 +186,7 @@ static lth_err writer_step(lth_engine *engine, lth_slot *first, lth_diag *diag)
     }
     for (lth_slot *slot = first; slot != NULL && err == LTH_OK;) {
         slots[n++] = slot;
+        check_late_key(engine, slot);
         err = lth_broker_handle(engine->core, txn, lth_clock_now(), &slot->event, diag);
         slot = err == LTH_OK && n < LTH_RING_SLOTS && !lth_broker_step_full(engine->core)
                    ? lth_ring_take(&engine->ring, 0)
