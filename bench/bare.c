@@ -187,7 +187,7 @@ int main(int argc, char **argv)
                                           {"store", 1, NULL, 's'},    {NULL, 0, NULL, 0}};
     bench_country_options o = {.dir = "/dev/shm/lienthong-bench-bare",
                                .store = "/var/tmp/lienthong-bench-bare-store",
-                               .port = 17602,
+                               .port = 27602,
                                .workers = 1,
                                .seed = 20260901};
     uint32_t records = 2000000, batch = 500, runs = 1;

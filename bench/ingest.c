@@ -178,7 +178,7 @@ static options parse(int argc, char **argv)
                                           {NULL, 0, NULL, 0}};
     options o = {.country = {.dir = "/dev/shm/lienthong-bench",
                              .store = "/var/tmp/lienthong-bench-store",
-                             .port = 21601,
+                             .port = 27601,
                              .workers = 2,
                              .seed = 20260901},
                  .records = 2000000,
