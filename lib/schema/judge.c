@@ -71,6 +71,10 @@ static lth_refusal judge_bytes(const lth_dataset *ds, const lth_record_view *rec
             continue;
         }
         lth_refusal code = lth_group_check(lth_dataset_group(ds, view->number), view->value, field);
+        if (code == LTH_REFUSE_missing_required && record->header.op == LTH_OP_DELETE) {
+            *field = 0; /* the row never had a sound natural key: it may still go */
+            continue;
+        }
         if (code != LTH_REFUSE_none) {
             *group = view->number;
             return code;
@@ -98,8 +102,8 @@ lth_refusal lth_record_judge(const lth_schema *schema, const lth_record_view *re
     if (op == LTH_OP_RANGE) {
         return author_kind == NULL ? LTH_REFUSE_none : LTH_REFUSE_bad_author;
     }
-    bool rekey = op == LTH_OP_REKEY && author_kind == NULL;
-    if (op != LTH_OP_STATE && op != LTH_OP_DELETE && !rekey) {
+    bool foreign_rekey = op == LTH_OP_REKEY && author_kind != NULL;
+    if ((!is_state(op) && op != LTH_OP_DELETE) || foreign_rekey) {
         return LTH_REFUSE_bad_op;
     }
     lth_refusal code =

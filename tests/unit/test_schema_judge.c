@@ -110,6 +110,8 @@ static void test_deletion(void **state)
         .form = LTH_FORM_FULL, .header = {.op = LTH_OP_DELETE, .dataset = 7}, .n_groups = 1};
     r.groups[0] = shown(KIT_KEY, KIT_BYTES(KEY_BYTES));
     expect(&r, NULL, LTH_REFUSE_none, 0, 0);
+    r.groups[0] = shown(KIT_KEY, KIT_BYTES("")); /* a row that never had its key goes as well */
+    expect(&r, NULL, LTH_REFUSE_none, 0, 0);
     r.groups[0] = withheld(KIT_KEY);
     expect(&r, NULL, LTH_REFUSE_none, 0, 0);
     r.groups[0] = shown(KIT_MAIN, MAIN_OK);
