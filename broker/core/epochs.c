@@ -36,14 +36,21 @@ static bool within_limit(lth_broker *self, lth_head *head)
     return head->grants_today++ < GRANTS_A_DAY;
 }
 
+static uint32_t greatest(uint32_t a, uint32_t b, uint32_t c)
+{
+    uint32_t ab = a > b ? a : b;
+    return ab > c ? ab : c;
+}
+
 /* Sign and keep the grant that follows @p closes, which is the highest position known here or on
  * the path above. */
 static lth_err give(lth_broker *self, lth_txn *txn, lth_now now, broker_origin *origin,
                     lth_head *head, const lth_position *closes)
 {
     uint8_t bytes[LTH_GRANT_BYTES], key[28];
-    uint32_t known = closes->epoch > origin->granted ? closes->epoch : origin->granted;
-    if (head->at.epoch > 0 && !within_limit(self, head)) {
+    uint32_t known = greatest(closes->epoch, origin->granted, origin->used);
+    bool exhausted = known == UINT32_MAX;
+    if (exhausted || (head->at.epoch > 0 && !within_limit(self, head))) {
         return lth_broker__resume(self, origin, head, LTH_RESUME_STOPPED,
                                   LTH_REFUSE_epoch_not_granted, 0);
     }
@@ -89,12 +96,13 @@ static lth_err ask(lth_broker *self, broker_origin *origin)
     return lth_broker__send(self, LTH_PEER_PARENT, &frame);
 }
 
-/* The newest grant, when no batch of its epoch came yet and it still closes where the head is. */
+/* The newest grant, when no batch of its epoch came yet and its sender is not in that epoch already
+ * (then the first batch was refused, and the grant would bring it nowhere). */
 static lth_err unused_grant(lth_txn *txn, const broker_origin *origin, const lth_head *head,
                             uint8_t bytes[LTH_GRANT_BYTES], bool *found)
 {
     lth_grant grant;
-    *found = origin->granted > head->at.epoch;
+    *found = origin->granted > head->at.epoch && origin->granted > origin->used;
     if (!*found) {
         return LTH_OK;
     }
@@ -141,6 +149,7 @@ lth_err lth_broker__epoch_request(lth_broker *self, lth_txn *txn, lth_now now, b
         reject.class_ = lth_refusal_class_of(reject.code);
         return lth_broker__reject(self, peer->handle, &reject);
     }
+    origin->used = in->head.epoch;
     return request(self, txn, now, origin);
 }
 
@@ -195,6 +204,7 @@ lth_err lth_broker__head_answer(lth_broker *self, lth_txn *txn, lth_now now,
     }
     origin->wants_grant = false;
     TRY(lth_broker__head_get(txn, &origin->id, origin->stream, &head, &found));
-    bool still = origin->peer != 0 && head.at.epoch == 0 && origin->granted <= in->head.epoch;
+    uint32_t used = greatest(in->head.epoch, origin->used, 0);
+    bool still = origin->peer != 0 && head.at.epoch == 0 && origin->granted <= used;
     return still ? give(self, txn, now, origin, &head, &in->head) : LTH_OK;
 }

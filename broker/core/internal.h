@@ -38,9 +38,9 @@
 #define LOG_FIXED    265u
 #define LOG_HEADERS  1u /**< No body came along. */
 #define LOG_REDACTED 2u
+#define LOG_ENTRY    4u /**< This broker was the entry: the attestation is its own. */
 /** lth_head.requeued_at: lane in the bits above, out_no below. */
 #define LANE_SHIFT 62
-#define LOG_ENTRY  4u /**< This broker was the entry: the attestation is its own. */
 
 typedef struct broker_peer {
     lth_peer handle;
@@ -72,6 +72,7 @@ typedef struct broker_origin {
     lth_peer peer; /**< Who serves it now; 0 = nobody. */
     uint64_t session;
     uint32_t granted; /**< Newest epoch in `grants`. */
+    uint32_t used;    /**< Epoch of its sender's store, as it said when it asked for another. */
     bool receipt_due;
     uint8_t form; /**< Of the batch at `at`. */
     lth_position at;

@@ -91,6 +91,24 @@ static void resume_answers_each_state_of_a_store(void **state)
     }
 }
 
+/* Its first batch was refused for good: the agent stands in the granted epoch already, and that
+ * grant would bring it nowhere. */
+static void a_grant_in_use_is_not_given_again(void **state)
+{
+    (void)state;
+    lth_grant grant;
+    send_good(&province, &a, one, 1);
+    ask(&province, &a.at);
+    assert_int_equal(granted(&province, &grant), 2);
+    lth_position inside = {.epoch = 2, .seq = 1};
+    ask(&province, &inside);
+    assert_int_equal(granted(&province, &grant), 3);
+    assert_int_equal(grant.closes.epoch, 1);
+    inside.epoch = 7; /* A store that knows of epochs this broker lost: none is used twice. */
+    ask(&province, &inside);
+    assert_int_equal(granted(&province, &grant), 8);
+}
+
 static void granted_epoch_closes_the_old_one(void **state)
 {
     (void)state;
@@ -260,6 +278,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {TEST(resume_answers_each_state_of_a_store),
                                        TEST(granted_epoch_closes_the_old_one),
+                                       TEST(a_grant_in_use_is_not_given_again),
                                        TEST(first_batch_of_an_epoch_must_fit_its_grant),
                                        TEST(three_grants_a_day),
                                        TEST(frozen_origin_gets_no_grant),
