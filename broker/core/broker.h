@@ -255,7 +255,8 @@ typedef struct lth_broker_info {
     uint64_t out_waiting[LTH_LANES]; /**< Entries of `out` to the parent. */
     bool parent_up;                  /**< LINK_RESUME received. */
     lth_mono parent_last_seen;
-    uint64_t batches, records, held, rejected, duplicates, steps;
+    uint64_t held;                                          /**< Open holds. */
+    uint64_t batches, records, rejected, duplicates, steps; /**< Since this start. */
     uint32_t n_peers;
 } lth_broker_info;
 void lth_broker_info_of(const lth_broker *self, lth_broker_info *out);

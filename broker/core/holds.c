@@ -92,7 +92,7 @@ lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index)
                    LTH_PUT));
     TRY(lth_put_kv(b->txn, LTH_T_heldby, lth_slice_of(key, sizeof key),
                    lth_slice_of(place, sizeof place), LTH_PUT));
-    self->held++;
+    self->held += replaced ? 0 : 1;
     b->head.held += replaced ? 0 : 1;
     if (replaced) {
         old.code = LTH_REFUSE_none;
@@ -113,6 +113,7 @@ lth_err lth_broker__unhold(lth_broker *self, broker_batch *b, uint32_t index)
     if (!found) {
         return LTH_OK;
     }
+    self->held--;
     b->head.held--;
     row.code = LTH_REFUSE_none;
     return tell(self, b, &row, old_index);

@@ -187,7 +187,8 @@ struct lth_broker {
     uint32_t today;
     uint32_t step_records;
     uint64_t step_bytes;
-    uint64_t batches, records, held, rejected, duplicates, steps;
+    uint64_t held; /**< Open holds. */
+    uint64_t batches, records, rejected, duplicates, steps;
 };
 
 /** Why a whole batch is not taken. code none: it is. */

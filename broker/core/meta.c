@@ -1,7 +1,7 @@
 #include "internal.h"
 
 #define FORMAT     1u
-#define META_FIXED (4u + 8u + 8u + 8u + 3u * 8u * LTH_LANES)
+#define META_FIXED (4u + 4u * 8u + 3u * 8u * LTH_LANES)
 #define META_KEY   "state"
 
 static lth_slice meta_key(void)
@@ -30,6 +30,7 @@ static bool decode(lth_broker *self, lth_slice in)
     self->incarnation = lth_rd64(&rd);
     self->accept_no = lth_rd64(&rd);
     self->feed_no = lth_rd64(&rd);
+    self->held = lth_rd64(&rd);
     read_lanes(&rd, self->out_no);
     read_lanes(&rd, self->out_acked);
     read_lanes(&rd, self->out_count);
@@ -73,6 +74,7 @@ lth_err lth_broker__meta_save(lth_broker *self, lth_txn *txn)
     lth_wr64(&wr, self->incarnation);
     lth_wr64(&wr, self->accept_no);
     lth_wr64(&wr, self->feed_no);
+    lth_wr64(&wr, self->held);
     write_lanes(&wr, self->out_no);
     write_lanes(&wr, self->out_acked);
     write_lanes(&wr, self->out_count);
