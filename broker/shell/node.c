@@ -119,6 +119,7 @@ void lth_node_close(lth_node *node)
         lth_crypto_trust_close(&node->trust);
     lth_crypto_cleanse(node->curve_secret, sizeof(node->curve_secret));
     free(node->peers);
+    free(node->by_org);
     lth_node_conf_free(&node->conf);
     pthread_rwlock_destroy(&node->peers_lock);
 }
@@ -126,6 +127,11 @@ void lth_node_close(lth_node *node)
 static int peer_compare(const void *a, const void *b)
 {
     return memcmp(((const lth_node_peer *)a)->curve_key, ((const lth_node_peer *)b)->curve_key, 32);
+}
+
+static int org_compare(const void *a, const void *b)
+{
+    return lth_id_compare(&((const lth_node_peer *)a)->org, &((const lth_node_peer *)b)->org);
 }
 
 static bool learn_peer(lth_node *node, const lth_broker_conf *conf, const char *path,
@@ -147,6 +153,28 @@ static bool learn_peer(lth_node *node, const lth_broker_conf *conf, const char *
     out->org = info.org;
     out->role = info.role;
     return true;
+}
+
+/* Takes @p peers over unless it fails. */
+static lth_err peers_replace(lth_node *node, lth_node_peer *peers, size_t n, lth_diag *diag)
+{
+    lth_node_peer *by_org = malloc((n + 1) * sizeof(*by_org));
+    if (by_org == NULL)
+        return lth_fail(diag, LTH_E_NOMEM, "peers: out of memory");
+    if (n > 0) {
+        memcpy(by_org, peers, n * sizeof(*peers));
+        qsort(peers, n, sizeof(*peers), peer_compare);
+        qsort(by_org, n, sizeof(*by_org), org_compare);
+    }
+    pthread_rwlock_wrlock(&node->peers_lock);
+    lth_node_peer *old = node->peers, *old_by_org = node->by_org;
+    node->peers = peers;
+    node->by_org = by_org;
+    node->n_peers = n;
+    pthread_rwlock_unlock(&node->peers_lock);
+    free(old);
+    free(old_by_org);
+    return LTH_OK;
 }
 
 lth_err lth_node_peers_load(lth_node *node, const lth_broker_conf *conf, lth_diag *diag)
@@ -176,22 +204,14 @@ lth_err lth_node_peers_load(lth_node *node, const lth_broker_conf *conf, lth_dia
         if (size > 0 && (size_t)size < sizeof(path) && learn_peer(node, conf, path, &peers[n]))
             n++;
     }
-    if (n > 1)
-        qsort(peers, n, sizeof(*peers), peer_compare);
 done:
     if (dir != NULL)
         closedir(dir);
-    if (err != LTH_OK) {
+    if (err == LTH_OK)
+        err = peers_replace(node, peers, n, diag);
+    if (err != LTH_OK)
         free(peers);
-        return err;
-    }
-    pthread_rwlock_wrlock(&node->peers_lock);
-    lth_node_peer *old = node->peers;
-    node->peers = peers;
-    node->n_peers = n;
-    pthread_rwlock_unlock(&node->peers_lock);
-    free(old);
-    return LTH_OK;
+    return err;
 }
 
 bool lth_node_allow(void *ctx, const uint8_t curve_key[32], lth_id *user)
@@ -211,11 +231,12 @@ bool lth_node_allow(void *ctx, const uint8_t curve_key[32], lth_id *user)
 
 lth_role lth_node_role(lth_node *node, const lth_id *org)
 {
-    lth_role role = (lth_role)0;
+    lth_node_peer key = {.org = *org};
     pthread_rwlock_rdlock(&node->peers_lock);
-    for (size_t i = 0; i < node->n_peers && role == 0; i++)
-        if (lth_id_equal(&node->peers[i].org, org))
-            role = node->peers[i].role;
+    const lth_node_peer *found = node->n_peers == 0 ? NULL
+                                                    : bsearch(&key, node->by_org, node->n_peers,
+                                                              sizeof(*node->by_org), org_compare);
+    lth_role role = found != NULL ? found->role : (lth_role)0;
     pthread_rwlock_unlock(&node->peers_lock);
     return role;
 }

@@ -37,7 +37,8 @@ typedef struct lth_node {
     lth_id parent_org;
     uint8_t parent_curve[32];
     pthread_rwlock_t peers_lock;
-    lth_node_peer *peers; /**< Sorted by curve_key. */
+    lth_node_peer *peers;  /**< Sorted by curve_key. */
+    lth_node_peer *by_org; /**< The same, sorted by org. */
     size_t n_peers;
     lth_log log;
 } lth_node;
