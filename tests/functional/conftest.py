@@ -63,6 +63,12 @@ class Small:
         for tier in tiers or self.tiers:
             kit.wait_until(lambda: self.settled(tier), lambda: self.story(tier))
 
+    def wait_settled_of(self, code):
+        school = self.schools[code]
+        for tier in self.tiers:
+            kit.wait_until(lambda: all(tier.keys(d, code) == school.keys(d) for d in school.datasets),
+                           lambda: self.story(tier))
+
     def story(self, tier):
         nodes = [*self.tiers, *self.agents.values()]
         logs = "\n".join(f"--- {n.dir.name}\n{n.log_tail(12)}" for n in nodes)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import signal
@@ -27,6 +28,7 @@ PATIENCE_S = float(os.environ.get("LTH_PATIENCE", "60"))
 PORTS = range(10000, 32000)
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+RELOAD_EVENTS = (("reloaded", "configuration_loaded"), ("reload_refused", "configuration_refused"))
 
 
 # ---- patience
@@ -176,19 +178,23 @@ class Node:
 
     def reload(self):
         """SIGHUP, until the log says what came of it: True when the new configuration is in force."""
-        before = self.log_count("reloaded"), self.log_count("reload_refused")
+        before = self.reloads()
         self.signal(signal.SIGHUP)
-        wait_until(lambda: (self.log_count("reloaded"), self.log_count("reload_refused")) != before,
+        wait_until(lambda: self.reloads() != before,
                    lambda: f"{self.dir.name} reads its configuration again\n{self.log_tail()}")
-        return self.log_count("reloaded") > before[0]
+        return self.reloads()[0] > before[0]
+
+    def reloads(self):
+        """Reloads so far: taken, refused."""
+        return tuple(sum(self.log_count(event) for event in events) for events in RELOAD_EVENTS)
 
     # logs
 
     def log(self):
         return self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""
 
-    def log_count(self, word):
-        return sum(word in line.split() or f"event={word}" in line for line in self.log().splitlines())
+    def log_count(self, event):
+        return len(re.findall(rf"event={event}(?= |$)", self.log(), re.M))
 
     def log_tail(self, lines=25):
         return "\n".join(self.log().splitlines()[-lines:])

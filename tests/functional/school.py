@@ -113,7 +113,7 @@ class School:
         with self.connect() as db:
             db.executescript(SCHEMA)
             db.execute("INSERT INTO truong VALUES (?, ?, 'TH', ?)",
-                       (code, f"Trường Tiểu học {code}", "0281234567"))
+                       (code, f"Trường Tiểu học {code}", "0000123456"))
             for i in range(1, 4):
                 db.execute("INSERT INTO lop VALUES (?, '2026', ?, ?, ?, ?)",
                            (i, f"{i}A", f"Lớp {i}A", i, self.random.choice(("Có", "Không", None))))
@@ -149,7 +149,7 @@ class School:
         code, grade = f"{self.prefix}{i:05d}", r.randint(1, 3)
         db.execute("INSERT INTO hoc_sinh VALUES (?, ?, ?, ?, ?, '01', ?, ?, ?)",
                    (i, code, self.name(), self.birth(), r.choice(("Nam", "Nữ")),
-                    r.choice((None, f"09{r.randrange(10**8):08d}")), r.choice((None, "121.5", "99.0")), grade))
+                    r.choice((None, f"0000{r.randrange(10**6):06d}")), r.choice((None, "121.5", "99.0")), grade))
         db.execute("INSERT INTO xep_lop VALUES (?, ?, '2026', ?, '05/09/2026', ?)", (i, code, f"{grade}A", grade))
         db.execute("INSERT INTO ket_qua VALUES (?, ?, '2026', '1', ?, ?, ?, ?, ?)",
                    (i, code, r.randrange(100) / 10, r.choice((None, 7.25, 10.0)), r.choice((None, 8.5)),
@@ -169,7 +169,7 @@ class School:
         elif kind == "name":
             db.execute("UPDATE hoc_sinh SET ho_ten = ? WHERE id = ?", (self.name(), i))
         elif kind == "phone":
-            db.execute("UPDATE hoc_sinh SET sdt_cha = ? WHERE id = ?", (f"09{r.randrange(10**8):08d}", i))
+            db.execute("UPDATE hoc_sinh SET sdt_cha = ? WHERE id = ?", (f"0000{r.randrange(10**6):06d}", i))
         elif kind == "mark":
             db.execute("UPDATE ket_qua SET diem_tb = ?, toan = ? WHERE id = ?", (r.randrange(100) / 10, 6.75, i))
         else:
