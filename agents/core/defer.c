@@ -33,12 +33,17 @@ lth_err lth_agent__defer(agent_ctx *c)
     return LTH_OK;
 }
 
-/* A row that goes to another natural key frees the one it had, so that two rows may swap. */
+/* A sound row that goes to another natural key frees the one it had, so that two rows may swap. */
 static lth_err release(agent_ctx *c, const agent_deferred *one)
 {
+    bool fits;
     lth_err err = lth_agent__row_load(c, one->cells);
     const agent_row *row = &c->self->row;
     if (err != LTH_OK || !row->known) {
+        return err;
+    }
+    err = lth_agent__row_map(c, &fits);
+    if (err != LTH_OK || !fits || row->mapped.code != LTH_REFUSE_none) {
         return err;
     }
     uint8_t had[PRINT_SIZE];

@@ -97,6 +97,21 @@ lth_err lth_agent__row_map(agent_ctx *c, bool *fits)
     return err;
 }
 
+/* The broker holds this version and goes on with the one before, which keeps its natural key. */
+static lth_err keep_natural(agent_ctx *c, agent_map_row *fresh)
+{
+    agent_row *row = &c->self->row;
+    uint8_t print[PRINT_SIZE], owner[PRINT_SIZE];
+    fresh->natural = row->old.natural;
+    lth_agent__print(&c->self->env.hasher, fresh->natural, print);
+    lth_err err = lth_agent__natural_owner(c, print, owner);
+    bool free = err == LTH_E_NOT_FOUND; /* Released when it was put off. */
+    if (free || (err == LTH_OK && memcmp(owner, row->key, PRINT_SIZE) == 0)) {
+        fresh->flags |= MAP_HAS_NATURAL;
+    }
+    return free ? lth_agent__natural_claim(c, print, row->key) : err;
+}
+
 /* Map and natmap as they are after this row; releases the natural key it had before. */
 static lth_err remember(agent_ctx *c, const lth_id *id, bool clash)
 {
@@ -104,16 +119,15 @@ static lth_err remember(agent_ctx *c, const lth_id *id, bool clash)
     agent_map_row fresh = {.record_id = *id, .natural = row->natural};
     lth_err err = LTH_OK;
     memcpy(fresh.hash, row->hash, PRINT_SIZE);
-    fresh.flags = (uint8_t)((row->mapped.code != LTH_REFUSE_none || clash ? MAP_INVALID : 0) |
-                            (clash ? MAP_CLASH : 0));
+    bool invalid = clash || row->mapped.code != LTH_REFUSE_none;
+    fresh.flags = (uint8_t)((invalid ? MAP_INVALID : 0) | (clash ? MAP_CLASH : 0));
     bool had = row->known && (row->old.flags & MAP_HAS_NATURAL) != 0;
-    if (!row->natural_sound && had) {
-        fresh.natural = row->old.natural;
-        fresh.flags |= MAP_HAS_NATURAL;
-    } else if (had && (clash || !lth_slice_equal(row->old.natural, row->natural))) {
+    if ((invalid || !row->natural_sound) && had) {
+        err = keep_natural(c, &fresh);
+    } else if (had && !lth_slice_equal(row->old.natural, row->natural)) {
         err = lth_agent__natural_release(c, &row->old, row->key);
     }
-    if (err == LTH_OK && row->natural_sound && !clash) {
+    if (err == LTH_OK && row->natural_sound && !invalid) {
         fresh.flags |= MAP_HAS_NATURAL;
         err = lth_agent__natural_claim(c, row->natural_print, row->key);
     }

@@ -49,7 +49,8 @@ static void note_fork(step *st, const sim_in *in, const lth_checked *checked)
                  "school %u epoch %u seq %llu", school->index, h->epoch,
                  (unsigned long long)h->batch_seq);
     }
-    if (sim_head(st->txn, &h->origin, &head) && head.state == LTH_ORIGIN_OK) {
+    if (sim_greeted(s, in->handle) && sim_head(st->txn, &h->origin, &head) &&
+        head.state == LTH_ORIGIN_OK) {
         st->forked[st->n_forked++] = school;
     }
 }
@@ -190,7 +191,8 @@ static void pump(step *st)
         sim_node_failed(s, node, err);
         return;
     }
-    lth_store_mem_fail_after(node->store, 0, LTH_E_STORE_IO); /* the checkers read this store, too */
+    lth_store_mem_fail_after(node->store, 0,
+                             LTH_E_STORE_IO); /* the checkers read this store, too */
     node->planted = LTH_OK;
     bool died = act(st, read);
     lth_store_abort(&read);

@@ -269,6 +269,8 @@ void sim_faults_run(sim *s)
 void sim_faults_heal(sim *s)
 {
     s->healing = true;
+    s->faults.queue_max = SIM_QUEUE_MAX - 8;
+    s->faults.slow_ms = s->faults.slow_ms < 100 ? s->faults.slow_ms : 100;
     for (uint32_t i = 0; i < s->n_links; i++) {
         s->links[i].blocked[SIM_UP] = s->links[i].blocked[SIM_DOWN] = false;
         s->links[i].blocked_until = s->links[i].broken_at = SIM_NEVER;

@@ -184,8 +184,46 @@ static bool valid(const shelf *h, const sim_row *row)
     return sim_row_valid(&seen);
 }
 
+/* May a valid row wait? Yes, when it asked for a natural key that a record had which was held
+ * itself, and so lived on in its older version. The hold is closed when the row changes again. */
+static bool may_wait(const shelf *h, const sim_row *row)
+{
+    static uint8_t bytes[8192];
+    size_t n = sim_row_group(h->s, h->school, h->table, row, 1, bytes);
+    bool taken = false, occupied = false;
+    for (uint32_t i = 0; i < h->n; i++) {
+        const item *it = &h->items[i];
+        const lth_group_view *view = lth_record_group(&it->view, 1);
+        taken = taken || (it->is_hold && it->named && it->uid == row->uid && it->current &&
+                          it->code == LTH_REFUSE_natural_key_taken);
+        occupied = occupied || (is_live(it) && it->uid != row->uid && view != NULL && view->shown &&
+                                lth_slice_equal(view->value, lth_slice_of(bytes, n)) &&
+                                find(h, &it->id, true) != NULL);
+    }
+    return taken || occupied;
+}
+
+static void show_row(const shelf *h, const sim_row *row)
+{
+    sim_say(h->s, "source row %u.%u key %s nat %u born %u score %d", row->uid, row->version,
+            row->key, row->nat, row->born, row->score);
+    for (uint32_t i = 0; i < h->n; i++) {
+        const item *it = &h->items[i];
+        char hex[33];
+        lth_hex(hex, it->id.b, sizeof it->id.b);
+        if (it->named && it->uid == row->uid) {
+            sim_say(h->s, "  %s %s %u.%u state %d %s%s", it->is_hold ? "hold" : "record", hex,
+                    it->uid, it->version, (int)it->row.state, lth_refusal_name(it->code),
+                    it->current ? " current" : "");
+        }
+    }
+}
+
 static void match_row(const shelf *h, const sim_row *row)
 {
+    if (h->s->verbose) {
+        show_row(h, row);
+    }
     const sim_table *table = &h->school->tables[h->table];
     uint32_t live = 0, holds = 0;
     for (uint32_t i = 0; i < h->n; i++) {
@@ -201,12 +239,12 @@ static void match_row(const shelf *h, const sim_row *row)
         if (live + holds == 0) {
             differ(h, "no record is lost", row->uid, "neither merged nor held");
         }
-    } else if (valid(h, row)) {
+    } else if (valid(h, row) && !(holds == 1 && live == 0 && may_wait(h, row))) {
         if (live != 1 || holds != 0) {
             differ(h, "no record is lost", row->uid,
                    live != 1 ? "a valid row is not merged" : "a valid row is held");
         }
-    } else if (holds != 1) {
+    } else if (holds != 1 && !valid(h, row)) {
         differ(h, "what is not merged is held with a reason", row->uid, "an invalid row");
     }
 }
@@ -411,7 +449,7 @@ static bool school_done(sim *s, const sim_school *school)
             return wait_for(s, "a clean scan of school", school->index);
         }
     }
-    if (info.scanning || info.outbox > 0 || info.head.resync || !info.resumed) {
+    if (info.outbox > 0 || info.head.resync || !info.resumed) {
         return wait_for(s, info.outbox > 0 ? "the outbox of school" : "the agent of school",
                         school->index);
     }

@@ -59,6 +59,16 @@ static sim_link *by_handle(sim *s, uint64_t handle)
     return NULL;
 }
 
+bool sim_greeted(const sim *s, uint64_t handle)
+{
+    for (uint32_t i = 0; i < s->n_links; i++) {
+        if (s->links[i].connected && s->links[i].handle == handle) {
+            return s->links[i].greeted;
+        }
+    }
+    return false;
+}
+
 /* ---- inboxes ---- */
 
 void sim_inbox_put(sim *s, sim_node *node, const sim_in *in)
@@ -82,8 +92,9 @@ void sim_inbox_clear(sim_node *node)
     }
 }
 
-static void tell_client(sim *s, const sim_link *link, sim_in_kind kind)
+static void tell_client(sim *s, sim_link *link, sim_in_kind kind)
 {
+    link->told_up = kind == SIM_IN_LINK_UP;
     sim_node *client = &s->nodes[link->client];
     if (client->up) {
         sim_inbox_put(s, client, &(sim_in){.kind = kind, .handle = link->handle});
@@ -122,6 +133,7 @@ static void connect_link(sim *s, sim_link *link)
     link->connected = true;
     link->connect_at = SIM_NEVER;
     link->handle = ++s->last_handle;
+    link->greeted = false;
     sim_trace(s, "connect", &link->handle, sizeof link->handle);
     sim_say(s, "node %u connected as %llu%s", link->client, (unsigned long long)link->handle,
             quiet ? " quietly" : "");
@@ -192,6 +204,7 @@ bool sim_server_send(sim *s, sim_node *node, uint64_t handle, lth_slice bytes)
     if (link == NULL || link->server != node->index) {
         return false;
     }
+    link->greeted = link->greeted || lth_frame_peek(bytes) == LTH_FRAME_LINK_RESUME;
     if (link->n[SIM_DOWN] >= s->faults.queue_max) {
         sim_link_cut(s, link, true); /* a peer that does not read is dropped */
         return false;

@@ -185,6 +185,10 @@ static lth_err open_core(sim *s, sim_node *node)
 
 static void free_core(sim_node *node)
 {
+    for (uint32_t i = 0; i < node->sim->n_links; i++) {
+        sim_link *link = &node->sim->links[i];
+        link->greeted = link->greeted && link->server != node->index;
+    }
     lth_broker_free(&node->broker);
     lth_agent_free(&node->agent);
     memset(node->scans, 0, sizeof node->scans);
@@ -232,6 +236,7 @@ static void cut_links(sim *s, const sim_node *node)
                              sim_below(&s->rng, 2) == 0);
         }
         if (link->client == node->index) {
+            link->told_up = false;
             link->last_due[SIM_UP] = 0; /* a new process hears of its first connection */
         }
     }
@@ -266,7 +271,7 @@ void sim_node_reopen(sim *s, sim_node *node)
                  lth_err_name(err));
         return;
     }
-    if (link != NULL && link->connected) {
+    if (link != NULL && link->told_up) {
         sim_inbox_put(s, node, &(sim_in){.kind = SIM_IN_LINK_UP, .handle = link->handle});
     }
 }

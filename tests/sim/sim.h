@@ -189,6 +189,8 @@ enum { SIM_UP = 0, SIM_DOWN = 1 };
 typedef struct sim_link {
     uint32_t client, server;
     bool connected;
+    bool told_up; /**< What the client's process believes. */
+    bool greeted; /**< The server's present core has answered its LINK_HELLO. */
     uint64_t handle;
     uint64_t connect_at;
     sim_message queue[2][SIM_QUEUE_MAX];
@@ -335,6 +337,8 @@ uint64_t sim_node_next(const sim_node *node);
 lth_now sim_node_now(const sim *s, const sim_node *node);
 /** Rebuild the core over the same store; connections stay. */
 void sim_node_reopen(sim *s, sim_node *node);
+/** Answered LINK_HELLO of the connection @p handle? */
+bool sim_greeted(const sim *s, uint64_t handle);
 void sim_check_env(const sim_node *node, lth_check_env *out);
 /** After an error of the core or its store: start again from what is stored. */
 void sim_node_failed(sim *s, sim_node *node, lth_err err);

@@ -217,8 +217,23 @@ void sim_watch_broker_frame(sim *s, sim_node *node, lth_txn *read, bool up, cons
 
 /* ---- arrivals ---- */
 
-/* A deletion is told only of what left the source. */
-static void watch_deletion(sim *s, const sim_school *school, const lth_record_view *view)
+static bool is_live(sim_node *node, const lth_record_header *header)
+{
+    uint8_t key[20] = {0};
+    lth_slice value;
+    lth_record_row row = {0};
+    lth_txn *txn = sim_read(node);
+    lth_put16(key, header->dataset);
+    memcpy(key + 2, header->record_id.b, 16);
+    bool live = sim_get(txn, LTH_T_record, lth_slice_of(key, sizeof key), &value) &&
+                lth_record_row_decode(&row, value) && row.state == LTH_ROW_LIVE;
+    lth_store_abort(&txn);
+    return live;
+}
+
+/* A living record is deleted only when what it names left the source. */
+static void watch_deletion(sim *s, sim_node *node, const sim_school *school,
+                           const lth_record_view *view)
 {
     uint32_t table = sim_dataset_index(view->header.dataset);
     const lth_group_view *natural = view->form == LTH_FORM_LEAF ? NULL : lth_record_group(view, 1);
@@ -226,7 +241,12 @@ static void watch_deletion(sim *s, const sim_school *school, const lth_record_vi
         natural == NULL || !natural->shown) {
         return;
     }
-    if (!sim_natural_left(&school->tables[table], natural->value)) {
+    if (!sim_natural_left(&school->tables[table], natural->value) && is_live(node, &view->header)) {
+        sim_say(s, "deleted: %.*s", (int)natural->value.n, (const char *)natural->value.p);
+        for (uint32_t i = 0; i < school->tables[table].n && s->verbose; i++) {
+            const sim_row *row = &school->tables[table].rows[i];
+            sim_say(s, "  row %u.%u key %s nat %u", row->uid, row->version, row->key, row->nat);
+        }
         sim_fail(s, SIM_CORRECTNESS, "nothing is deleted that did not leave its source",
                  "school %u dataset %u", school->index, sim_datasets[table]);
     }
@@ -240,6 +260,21 @@ static void watch_credit(sim *s, const sim_node *node, const lth_frame *frame)
     if (frame->kind == LTH_FRAME_REJECT && frame->reject.code == LTH_REFUSE_over_credit && !added) {
         sim_fail(s, SIM_CORRECTNESS, "credit is never exceeded", "node %u", node->index);
     }
+}
+
+static void show_record(const sim *s, const lth_batch_header *h, const lth_record_view *view)
+{
+    const lth_group_view *name = lth_record_group(view, 2), *natural = lth_record_group(view, 1);
+    uint32_t uid = 0, version = 0;
+    char hex[17];
+    if (name != NULL && name->shown) {
+        (void)sim_read_name(name->value, &uid, &version);
+    }
+    lth_hex(hex, view->header.record_id.b + 8, 8);
+    sim_say(s, "  %u/%llu op %u dataset %u %s row %u.%u flags %u %.*s", h->epoch,
+            (unsigned long long)h->batch_seq, view->header.op, view->header.dataset, hex, uid,
+            version, view->header.flags, natural != NULL ? (int)natural->value.n : 0,
+            natural != NULL ? (const char *)natural->value.p : "");
 }
 
 void sim_watch_delivery(sim *s, sim_node *node, const sim_in *in, const lth_frame *frame)
@@ -259,6 +294,7 @@ void sim_watch_delivery(sim *s, sim_node *node, const sim_in *in, const lth_fram
     lth_rd rd = lth_rd_of(frame->batch.body);
     while (school != NULL && lth_rd_left(&rd) > 0 &&
            lth_record_parse(&view, &rd) == LTH_REFUSE_none) {
-        watch_deletion(s, school, &view);
+        watch_deletion(s, node, school, &view);
+        show_record(s, &h, &view);
     }
 }
