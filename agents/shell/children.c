@@ -4,9 +4,8 @@
 
 #include "agents/capture/pipe.h"
 
-#define READS_A_TURN 8             /* of 64 KiB, so that no child starves the others */
-#define LEAVE_TIME   LTH_MONO_S(5) /* to exit after its last word */
-#define SECRET_MAX   129           /* unixODBC copies longer ones out of bounds */
+#define LEAVE_TIME LTH_MONO_S(5) /* to exit after its last word */
+#define SECRET_MAX 129           /* unixODBC copies longer ones out of bounds */
 
 struct lth_child {
     lth_child *next;
@@ -181,24 +180,21 @@ static void tell_all(lth_child *child, lth_mono now)
         fail(child, LTH_SCAN_child_failed, "pipe");
 }
 
+/* One read of at most 64 KiB a turn: frames and other children come between. */
 static void listen_to(lth_child *child, lth_mono now)
 {
-    for (int i = 0; i < READS_A_TURN && !child->over; i++) {
-        size_t room;
-        uint8_t *p = lth_capture_reader_room(&child->reader, &room);
-        if (p == NULL) {
-            fail(child, LTH_SCAN_child_failed, "memory");
-            return;
-        }
-        ssize_t n = lth_platform_read(child->process.from, p, room);
-        if (n == -1)
-            return;
-        if (n <= 0) {
-            lth_platform_close(&child->process.from);
-            return;
-        }
+    size_t room;
+    uint8_t *p = lth_capture_reader_room(&child->reader, &room);
+    if (p == NULL) {
+        fail(child, LTH_SCAN_child_failed, "memory");
+        return;
+    }
+    ssize_t n = lth_platform_read(child->process.from, p, room);
+    if (n > 0) {
         lth_capture_reader_put(&child->reader, (size_t)n);
         tell_all(child, now);
+    } else if (n != -1) {
+        lth_platform_close(&child->process.from);
     }
 }
 

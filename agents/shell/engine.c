@@ -212,6 +212,23 @@ static void take_time(lth_engine *self)
     }
 }
 
+/* Give back what a round took. LMDB keeps the pages of its largest transaction until it is closed.
+ */
+static void rest(lth_engine *self)
+{
+    lth_diag diag = {0};
+    self->trim = false;
+    if (self->bulk) {
+        self->bulk = false;
+        lth_store_close(&self->store);
+        self->fatal = open_store(self, &diag);
+        if (self->fatal != LTH_OK)
+            lth_log_event(&self->log, LTH_LEVEL_ERROR, "stopped", "during=reopen reason=\"%s\"",
+                          diag.text);
+    }
+    lth_platform_trim();
+}
+
 static void end_turn(lth_engine *self)
 {
     lth_mono now = lth_platform_now().mono;
@@ -221,10 +238,9 @@ static void end_turn(lth_engine *self)
         lth_engine_end_step(self);
     if (self->fatal == LTH_OK)
         lth_engine_begin_rounds(self);
-    if (self->trim && lth_children_busy(&self->children) == 0 && self->txn == NULL) {
-        self->trim = false;
-        lth_platform_trim();
-    }
+    if (self->trim && self->txn == NULL && lth_children_busy(&self->children) == 0 &&
+        lth_agent_deadline(self->core) > now)
+        rest(self);
 }
 
 /* ---- waiting ---- */

@@ -39,13 +39,15 @@ struct lth_engine {
 
     lth_txn *txn; /**< Of the step under way, or NULL. */
     lth_mono step_began;
-    lth_err fatal; /**< The process must end with status 1. */
+    size_t step_bytes; /**< Of rows fed in it. */
+    lth_err fatal;     /**< The process must end with status 1. */
     bool stop;
     bool rounds_wanted;        /**< A school's `wanted` is set. */
     bool frames_wait;          /**< More frames lie in ZeroMQ than one turn took. */
     bool unpumped;             /**< The outbox was not looked at, or not to its end. */
     lth_mono hold_until, hold; /**< No new rounds before, after the store was full. */
     lth_mono watchdog, watchdog_due, tidy_due, started;
+    bool bulk;                /**< Steps were large since the store was opened. */
     bool trim;                /**< Memory of a round can go back. */
     struct lth_check *checks; /**< `source check` under way. */
 };

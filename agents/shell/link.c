@@ -169,14 +169,16 @@ bool lth_link_clear(const lth_link *self)
     return self->first == NULL;
 }
 
+/* Asked also while the link is down, else its descriptor stays ready; what comes then is late. */
 lth_err lth_link_recv(lth_link *self, lth_net_message *out, lth_mono now)
 {
-    if (self->client == NULL || !self->up)
-        return LTH_E_AGAIN;
-    lth_err err = lth_net_client_recv(self->client, out);
-    if (err == LTH_OK)
+    while (self->client != NULL && lth_net_client_recv(self->client, out) == LTH_OK) {
         self->heard = now;
-    return err == LTH_OK ? LTH_OK : LTH_E_AGAIN;
+        if (self->up)
+            return LTH_OK;
+        lth_net_message_fini(out);
+    }
+    return LTH_E_AGAIN;
 }
 
 size_t lth_link_fds(const lth_link *self, int fds[2])

@@ -1,9 +1,12 @@
 /* One step = one transaction: begin, feed, seal, commit, and only then act. */
 
+#include "agents/capture/pipe.h"
 #include "agents/shell/engine.h"
 
 #define HOLD_FIRST LTH_MONO_S(1)
 #define HOLD_MOST  LTH_MONO_S(60)
+#define BULK_TIME  LTH_MONO_MS(100)
+#define BULK_BYTES (8u * 1024u * 1024u)
 
 static void die(lth_engine *self, lth_err err, const char *what, const lth_diag *diag)
 {
@@ -22,6 +25,7 @@ static void begin(lth_engine *self)
     if (err)
         die(self, err, "begin", &diag);
     self->step_began = lth_platform_now().mono;
+    self->step_bytes = 0;
 }
 
 static void drop_step(lth_engine *self)
@@ -97,16 +101,38 @@ static void failed(lth_engine *self, lth_err err, const char *what, const lth_di
 
 /* ---- feeding ---- */
 
+/* In a stream of changed rows several batches share a commit: their keys are in random order, and
+ * pages of the store that many rows touch are then written once. */
+static bool step_over(lth_engine *self, const lth_agent_event *event)
+{
+    if (event->kind == LTH_AEVENT_ROUND_END)
+        return true;
+    if (!lth_agent_step_full(self->core))
+        return false;
+    self->bulk = true;
+    return event->kind != LTH_AEVENT_ROW || self->step_bytes >= BULK_BYTES ||
+           lth_platform_now().mono - self->step_began >= BULK_TIME;
+}
+
+static size_t row_bytes(const lth_engine *self, const lth_agent_event *event)
+{
+    if (event->kind != LTH_AEVENT_ROW)
+        return 0;
+    const lth_agent_table *table = &self->node.schools[event->school].tables[event->table];
+    return lth_capture_row_size(event->cells, table->mapping->n_columns);
+}
+
 void lth_engine_feed(lth_engine *self, const lth_agent_event *event)
 {
     lth_diag diag = {0};
     begin(self);
     if (self->fatal != LTH_OK)
         return;
+    self->step_bytes += row_bytes(self, event);
     lth_err err = lth_agent_handle(self->core, self->txn, lth_platform_now(), event, &diag);
     if (err)
         failed(self, err, "handle", &diag);
-    else if (event->kind == LTH_AEVENT_ROUND_END || lth_agent_step_full(self->core))
+    else if (step_over(self, event))
         lth_engine_end_step(self);
 }
 
