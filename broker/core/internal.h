@@ -303,6 +303,11 @@ lth_err lth_broker__feed(lth_broker *self, lth_txn *txn, const uint8_t key[20]);
 lth_err lth_broker__range(lth_broker *self, broker_batch *b, uint32_t index);
 lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index);
 lth_err lth_broker__unhold(lth_broker *self, broker_batch *b, uint32_t index);
+/** A RANGE closes the holds of the records in (lo, hi] that its batch does not name. */
+lth_err lth_broker__unhold_range(lth_broker *self, broker_batch *b, uint16_t dataset,
+                                 const lth_id *lo, const lth_id *hi);
+/** Tell the peer of an origin, which greets, every open hold of it. */
+lth_err lth_broker__holds_repeat(lth_broker *self, lth_txn *txn, const broker_origin *origin);
 
 /* ---- epochs.c ---- */
 lth_err lth_broker__epoch_request(lth_broker *self, lth_txn *txn, lth_now now, broker_peer *peer,
