@@ -211,3 +211,27 @@ lth_err lth_agent__on_held(agent_ctx *c, const lth_frame_held *held)
     return lth_put_kv(c->txn, LTH_A_aheld, lth_slice_of(key, sizeof key), lth_slice_of(value, n),
                       LTH_PUT);
 }
+
+/* What the broker has open it says again after its answer to HELLO. */
+lth_err lth_agent__holds_forget(agent_ctx *c)
+{
+    uint8_t from[STREAM_KEY_SIZE];
+    lth_cursor *cursor;
+    lth_slice key, value;
+    lth_err err = lth_cursor_open(c->txn, LTH_A_aheld, &cursor);
+    if (err != LTH_OK) {
+        return err;
+    }
+    err = lth_cursor_seek(cursor, lth_agent__stream_key(from, &c->school->conf->org), &key, &value);
+    while (err == LTH_OK && key.n > sizeof from && memcmp(key.p, from, sizeof from) == 0) {
+        lth_frame_held held;
+        if (!lth_agent_held_decode(&held, key, value)) {
+            err = LTH_E_STORE_CORRUPT;
+        } else if (lth_id_equal(&held.tier_org, &c->self->env.broker_org)) {
+            err = lth_cursor_del(cursor);
+        }
+        err = err == LTH_OK ? lth_cursor_next(cursor, &key, &value) : err;
+    }
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}

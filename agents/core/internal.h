@@ -334,6 +334,7 @@ void lth_agent__stop(lth_agent *self, agent_school *school, lth_refusal code);
 lth_err lth_agent__on_receipt(agent_ctx *c, lth_slice bytes);
 lth_err lth_agent__on_reject(agent_ctx *c, const lth_frame_reject *reject);
 lth_err lth_agent__on_held(agent_ctx *c, const lth_frame_held *held);
+lth_err lth_agent__holds_forget(agent_ctx *c);
 
 /* outbox.c */
 /** Fields of an entry; false = corrupt. */

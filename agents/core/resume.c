@@ -127,6 +127,12 @@ lth_err lth_agent__on_resume(agent_ctx *c, const lth_frame_resume *resume)
     if (c->school == NULL || resume->stream != LTH_STREAM_OWN) {
         return LTH_OK;
     }
+    if (c->school->session == SESSION_HELLO) {
+        lth_err err = lth_agent__holds_forget(c);
+        if (err != LTH_OK) {
+            return err;
+        }
+    }
     switch (resume->state) {
     case LTH_RESUME_GO:
         return on_go(c, &resume->head);

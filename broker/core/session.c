@@ -164,7 +164,8 @@ static lth_err answer_origin(lth_broker *self, lth_txn *txn, broker_origin *orig
     }
     TRY(lth_broker__receipt_note(txn, origin, &head));
     TRY(lth_broker__receipt_send(self, origin->peer, origin));
-    return lth_broker__receipts_above(self, txn, origin->peer, &origin->id, origin->stream);
+    TRY(lth_broker__receipts_above(self, txn, origin->peer, &origin->id, origin->stream));
+    return head.held > 0 ? lth_broker__holds_repeat(self, txn, origin) : LTH_OK;
 }
 
 lth_err lth_broker__hello(lth_broker *self, lth_txn *txn, broker_peer *peer,
