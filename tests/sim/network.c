@@ -205,13 +205,11 @@ bool sim_server_send(sim *s, sim_node *node, uint64_t handle, lth_slice bytes)
         return false;
     }
     link->greeted = link->greeted || lth_frame_peek(bytes) == LTH_FRAME_LINK_RESUME;
-    if (link->n[SIM_DOWN] >= s->faults.queue_max) {
+    if (lost(s, link, SIM_DOWN)) {
         sim_link_cut(s, link, true); /* a peer that does not read is dropped */
         return false;
     }
-    if (!sim_fault(s, s->faults.lose)) {
-        push(s, link, SIM_DOWN, bytes, false);
-    }
+    push(s, link, SIM_DOWN, bytes, false);
     return true;
 }
 

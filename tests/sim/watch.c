@@ -231,8 +231,24 @@ static bool is_live(sim_node *node, const lth_record_header *header)
     return live;
 }
 
+/* Does another record of the same batch go on with that natural key? */
+static bool passed_on(lth_slice body, uint16_t dataset, lth_slice natural)
+{
+    lth_record_view view;
+    lth_rd rd = lth_rd_of(body);
+    while (lth_rd_left(&rd) > 0 && lth_record_parse(&view, &rd) == LTH_REFUSE_none) {
+        const lth_group_view *group =
+            view.form != LTH_FORM_LEAF ? lth_record_group(&view, 1) : NULL;
+        if (group != NULL && view.header.op != LTH_OP_DELETE && view.header.dataset == dataset &&
+            lth_slice_equal(group->value, natural)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A living record is deleted only when what it names left the source. */
-static void watch_deletion(sim *s, sim_node *node, const sim_school *school,
+static void watch_deletion(sim *s, sim_node *node, const sim_school *school, lth_slice body,
                            const lth_record_view *view)
 {
     uint32_t table = sim_dataset_index(view->header.dataset);
@@ -241,7 +257,8 @@ static void watch_deletion(sim *s, sim_node *node, const sim_school *school,
         natural == NULL || !natural->shown) {
         return;
     }
-    if (!sim_natural_left(&school->tables[table], natural->value) && is_live(node, &view->header)) {
+    if (!sim_natural_left(&school->tables[table], natural->value) && is_live(node, &view->header) &&
+        !passed_on(body, view->header.dataset, natural->value)) {
         sim_say(s, "deleted: %.*s", (int)natural->value.n, (const char *)natural->value.p);
         for (uint32_t i = 0; i < school->tables[table].n && s->verbose; i++) {
             const sim_row *row = &school->tables[table].rows[i];
@@ -294,7 +311,7 @@ void sim_watch_delivery(sim *s, sim_node *node, const sim_in *in, const lth_fram
     lth_rd rd = lth_rd_of(frame->batch.body);
     while (school != NULL && lth_rd_left(&rd) > 0 &&
            lth_record_parse(&view, &rd) == LTH_REFUSE_none) {
-        watch_deletion(s, node, school, &view);
+        watch_deletion(s, node, school, frame->batch.body, &view);
         show_record(s, &h, &view);
     }
 }
