@@ -10,3 +10,13 @@ lth_test(test_capture_file SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_file
          ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_kit.c
          ${CMAKE_SOURCE_DIR}/agents/capture/sqlite_file.c
          LIBS lth_capture_pipe PkgConfig::odbc)
+
+# The agent's side.
+lth_test(test_capture_children SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_children.c
+         ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_kit.c
+         ${CMAKE_SOURCE_DIR}/agents/shell/children.c ${CMAKE_SOURCE_DIR}/agents/shell/platform_posix.c
+         LIBS lth_capture_pipe lth_crypto PkgConfig::odbc
+         ARGS $<TARGET_FILE:lienthong-capture>)
+add_dependencies(test_capture_children lienthong-capture)
+lth_test(test_capture_exchange SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_exchange.c
+         ${CMAKE_SOURCE_DIR}/agents/shell/exchange.c LIBS lth_base)
