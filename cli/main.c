@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "lth/crypto.h"
+#include "lth/program.h"
 
 #define OPTIONS_MAX 256
 
@@ -67,17 +68,6 @@ static const lth_cli_verb verbs[] = {
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 static const lth_cli_verb *current;
-
-static bool english_wanted(const char *lang)
-{
-    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
-    for (size_t i = 0; lang == NULL && i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *value = getenv(names[i]);
-        if (value != NULL && value[0] != '\0')
-            lang = value;
-    }
-    return lang != NULL && strncmp(lang, "en", 2) == 0;
-}
 
 static void print_usage(FILE *out, bool english)
 {
@@ -221,7 +211,7 @@ int main(int argc, char **argv)
     int at, words = 0, status = 2;
     bool ok = p.args != NULL && parse(&p, current != NULL ? current->options : no_options, &cli,
                                       argc - 1, argv + 1, &at);
-    cli.english = english_wanted(p.lang);
+    cli.english = lth_english_wanted(p.lang);
     cli.options = p.options;
     lth_diag diag;
     if (lth_cli_option(&cli, "--version", 0) != NULL) {

@@ -1,4 +1,5 @@
 #include "agents/shell/platform.h"
+#include "lth/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,9 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -221,20 +220,7 @@ lth_err lth_platform_capture_path(char *out, size_t size, lth_diag *diag)
 
 void lth_platform_notify(const char *state)
 {
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t n = path != NULL ? strlen(path) : 0;
-    if (n == 0 || n >= sizeof address.sun_path)
-        return;
-    memcpy(address.sun_path, path, n);
-    if (path[0] == '@')
-        address.sun_path[0] = '\0';
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return;
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
-    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
-    (void)close(fd);
+    lth_service_notify(state);
 }
 
 lth_mono lth_platform_watchdog(void)

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "broker/shell/engine.h"
-#include "broker/shell/notify.h"
 #include "broker/shell/peers.h"
 #include "lth/control.h"
+#include "lth/program.h"
 
 #define FDS_MAX          40u
 #define LINK_SILENCE     LTH_MONO_S(45)
@@ -417,7 +417,7 @@ static int io_loop(io *self)
             return 0;
         lth_mono now = clock_mono();
         if (now - fed >= LTH_MONO_S(1)) {
-            lth_notify("WATCHDOG=1");
+            lth_service_notify("WATCHDOG=1");
             fed = now;
         }
         struct pollfd fds[FDS_MAX];
@@ -488,9 +488,9 @@ int lth_io_run(lth_engine *engine)
     if (io_open(self, &diag) == LTH_OK) {
         lth_log_event(&engine->node->log, LTH_LEVEL_NOTICE, "started", "listen=%s",
                       engine->node->conf.broker->listen_agents);
-        lth_notify("READY=1");
+        lth_service_notify("READY=1");
         status = io_loop(self);
-        lth_notify("STOPPING=1");
+        lth_service_notify("STOPPING=1");
     } else {
         lth_log_event(&engine->node->log, LTH_LEVEL_ERROR, "start_refused", "detail=\"%s\"",
                       diag.text);

@@ -1,5 +1,4 @@
 /* lienthong-broker: accepts, verifies, merges, stores and forwards. */
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,94 +6,14 @@
 #include <sys/resource.h>
 
 #include "broker/shell/engine.h"
+#include "lth/program.h"
 
-typedef struct options {
-    const char *node;
-    const char *lang;
-    lth_level level;
-} options;
-
-static bool want_english(const char *lang)
-{
-    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
-    for (size_t i = 0; lang == NULL && i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *value = getenv(names[i]);
-        if (value != NULL && value[0] != '\0')
-            lang = value;
-    }
-    return lang != NULL && strncmp(lang, "en", 2) == 0;
-}
-
-static void usage(FILE *out, bool english)
-{
-    fputs(english ? "usage: lienthong-broker --node DIR [--log-level error|warn|notice|info|debug] "
-                    "[--lang vi|en]\n"
-                    "Runs the broker whose directory (or broker.yaml) is DIR; env LIENTHONG_NODE "
-                    "names it too.\n"
-                    "SIGHUP reads configuration and peers/ again; SIGTERM stops cleanly.\n"
-                  : "cách dùng: lienthong-broker --node THƯ_MỤC [--log-level "
-                    "error|warn|notice|info|debug] "
-                    "[--lang vi|en]\n"
-                    "Chạy nút trung chuyển có thư mục (hoặc tệp broker.yaml) đó; có thể đặt biến "
-                    "LIENTHONG_NODE.\n"
-                    "SIGHUP: đọc lại cấu hình và peers/; SIGTERM: dừng an toàn.\n",
-          out);
-}
-
-static bool parse_level(const char *text, lth_level *level)
-{
-    static const struct {
-        const char *name;
-        lth_level level;
-    } levels[] = {{"error", LTH_LEVEL_ERROR},
-                  {"warn", LTH_LEVEL_WARN},
-                  {"notice", LTH_LEVEL_NOTICE},
-                  {"info", LTH_LEVEL_INFO},
-                  {"debug", LTH_LEVEL_DEBUG}};
-    for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-        if (strcmp(levels[i].name, text) == 0) {
-            *level = levels[i].level;
-            return true;
-        }
-    return false;
-}
-
-/* Exit status to end with, or -1 to go on. */
-static int parse_args(options *o, int argc, char **argv)
-{
-    static const struct option longs[] = {
-        {"node", required_argument, NULL, 'n'}, {"log-level", required_argument, NULL, 'l'},
-        {"lang", required_argument, NULL, 'g'}, {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
-    for (int c; (c = getopt_long(argc, argv, "n:h", longs, NULL)) != -1;) {
-        switch (c) {
-        case 'n':
-            o->node = optarg;
-            break;
-        case 'g':
-            o->lang = optarg;
-            break;
-        case 'l':
-            if (parse_level(optarg, &o->level))
-                break;
-            usage(stderr, want_english(o->lang));
-            return 2;
-        case 'V':
-            puts("lienthong-broker " LTH_VERSION);
-            return 0;
-        case 'h':
-            usage(stdout, want_english(o->lang));
-            return 0;
-        default:
-            usage(stderr, want_english(o->lang));
-            return 2;
-        }
-    }
-    if (o->node != NULL && optind == argc)
-        return -1;
-    usage(stderr, want_english(o->lang));
-    return 2;
-}
+static const lth_daemon_text text = {
+    "lienthong-broker",
+    "Chạy nút trung chuyển có thư mục (hoặc tệp broker.yaml) đó; có thể đặt biến LIENTHONG_NODE.\n"
+    "SIGHUP: đọc lại cấu hình và peers/; SIGTERM: dừng an toàn.\n",
+    "Runs the broker whose directory (or broker.yaml) is DIR; env LIENTHONG_NODE names it too.\n"
+    "SIGHUP reads configuration and peers/ again; SIGTERM stops cleanly.\n"};
 
 static void print_error(void *ctx, const char *line)
 {
@@ -124,7 +43,7 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int run(const options *o)
+static int run(const lth_daemon_options *o)
 {
     lth_node node = {.log = lth_log_stderr(o->level)};
     lth_engine engine;
@@ -133,7 +52,7 @@ static int run(const options *o)
     int status = 2;
     if (lth_crypto_init(&diag) != LTH_OK ||
         lth_node_open(&node, o->node, &errors, &diag) != LTH_OK) {
-        lth_conf_errors_each(&errors, want_english(o->lang), print_error, NULL);
+        lth_conf_errors_each(&errors, o->english, print_error, NULL);
         if (errors.n == 0)
             fprintf(stderr, "lienthong-broker: %s\n", diag.text);
         goto done;
@@ -152,8 +71,8 @@ done:
 
 int main(int argc, char **argv)
 {
-    options o = {.node = getenv("LIENTHONG_NODE"), .level = LTH_LEVEL_NOTICE};
-    int status = parse_args(&o, argc, argv);
+    lth_daemon_options o;
+    int status = lth_daemon_parse(&o, &text, argc, argv);
     if (status >= 0)
         return status;
     block_signals();

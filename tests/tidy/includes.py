@@ -26,7 +26,7 @@ OWNERS = {
 PART_OF_HEADER = {
     "err": "base", "diag": "base", "bytes": "base", "time": "base", "log": "base", "hash": "base",
     "record": "record", "schema": "schema", "registry": "schema", "policy": "schema", "store": "store",
-    "crypto": "crypto", "net": "net", "conf": "conf", "frame": "proto", "control": "control",
+    "crypto": "crypto", "net": "net", "conf": "conf", "frame": "proto", "control": "control", "program": "program",
 }
 USES = {
     "lib/base": {"base"},
@@ -38,6 +38,7 @@ USES = {
     "proto": {"base", "record", "proto"},
     "lib/conf": {"base", "record", "schema", "conf"},
     "lib/control": {"base", "control"},
+    "lib/program": {"base", "program"},
     "broker/core": {"base", "record", "schema", "store", "proto"},
     "agents/core": {"base", "record", "schema", "store", "proto"},
     "agents/capture": {"base", "record", "schema", "store", "proto"},
