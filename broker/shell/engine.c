@@ -171,6 +171,19 @@ static void check_late_key(lth_engine *engine, lth_slot *slot)
         check_batch(engine, &engine->writer_hasher, slot);
 }
 
+/* Nothing but answers of the tiers above that are passed on: those are signed there, so they go
+ * down before they are stored here. */
+static bool only_passes_on(lth_slot *const *slots, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const lth_event *event = &slots[i]->event;
+        if (event->kind != LTH_EVENT_FRAME || event->peer != LTH_PEER_PARENT ||
+            event->frame == NULL || event->frame->kind != LTH_FRAME_RECEIPT)
+            return false;
+    }
+    return n > 0;
+}
+
 /* One transaction: the first slot and all that are ready behind it, up to the step's limit. */
 static lth_err writer_step(lth_engine *engine, lth_slot *first, lth_diag *diag)
 {
@@ -194,6 +207,8 @@ static lth_err writer_step(lth_engine *engine, lth_slot *first, lth_diag *diag)
         /* reload and stop are published into an empty ring only */
         LTH_ASSERT(slot == NULL || slot->kind == LTH_SLOT_MESSAGE || slot->kind == LTH_SLOT_EVENT);
     }
+    if (err == LTH_OK && only_passes_on(slots, n))
+        err = drain_actions(engine);
     if (err == LTH_OK)
         err = commit_step(engine, &txn);
     else
