@@ -13,14 +13,13 @@
 
 /* Everything read-only and in UTF-8, as far as each driver can be told. */
 static const source_family FAMILIES[] = {
-    {"sqlite", "StepAPI=Yes;Timeout=1000;Pooling=No", true},
-    {"postgres",
-     "ReadOnly=1;ConnSettings=SET+default_transaction_read_only%3don;UseDeclareFetch=1;Fetch=2000;"
-     "BoolsAsChar=1;MaxLongVarcharSize=262144;Pooling=No",
-     false},
-    {"maria", "CHARSET=utf8mb4;Pooling=No", false},
-    {"freetds", "ClientCharset=UTF-8;Pooling=No", false},
-    {"", "Pooling=No", false},
+    {"sqlite", "StepAPI=Yes;Timeout=1000;Pooling=No", NULL, true},
+    {"postgres", "UseDeclareFetch=1;Fetch=2000;BoolsAsChar=1;MaxLongVarcharSize=262144;Pooling=No",
+     "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", false},
+    {"maria", "CHARSET=utf8mb4;Pooling=No", "SET SESSION TRANSACTION READ ONLY", false},
+    {"mysql", "CHARSET=utf8mb4;Pooling=No", "SET SESSION TRANSACTION READ ONLY", false},
+    {"freetds", "ClientCharset=UTF-8;Pooling=No", NULL, false},
+    {"", "Pooling=No", NULL, false},
 };
 
 static char lower(char c)
@@ -162,12 +161,24 @@ static bool connection_string(lth_wr *wr, const lth_capture_request *r, const ch
     return !wr->bad;
 }
 
-static void set_attributes(SQLHDBC dbc)
+static void set_time_limits(SQLHDBC dbc)
 {
-    /* Drivers that know none of these go on without: the connection string says it again. */
-    (void)SQLSetConnectAttr(dbc, SQL_ATTR_ACCESS_MODE, (SQLPOINTER)SQL_MODE_READ_ONLY, 0);
+    /* A driver that knows neither goes on without: the agent has a limit of its own. */
     (void)SQLSetConnectAttr(dbc, SQL_ATTR_LOGIN_TIMEOUT, (SQLPOINTER)LOGIN_SECONDS, 0);
     (void)SQLSetConnectAttr(dbc, SQL_ATTR_CONNECTION_TIMEOUT, (SQLPOINTER)LOGIN_SECONDS, 0);
+}
+
+static lth_scan_fault run_first(source *self, const char *statement, char detail[LTH_DETAIL_MAX])
+{
+    SQLHSTMT stmt = NULL;
+    if (!SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_STMT, self->dbc, &stmt)))
+        return source_fault(SQL_HANDLE_DBC, self->dbc, LTH_SCAN_unreachable, detail);
+    SQLRETURN rc = SQLExecDirect(stmt, (SQLCHAR *)(uintptr_t)statement, SQL_NTS);
+    lth_scan_fault fault = LTH_SCAN_none;
+    if (!SQL_SUCCEEDED(rc) && rc != SQL_NO_DATA)
+        fault = source_fault(SQL_HANDLE_STMT, stmt, LTH_SCAN_unreachable, detail);
+    (void)SQLFreeHandle(SQL_HANDLE_STMT, stmt);
+    return fault;
 }
 
 lth_scan_fault source_open(source *out, const lth_capture_request *request, const char *database,
@@ -186,12 +197,18 @@ lth_scan_fault source_open(source *out, const lth_capture_request *request, cons
             SQLSetEnvAttr(out->env, SQL_ATTR_ODBC_VERSION, (SQLPOINTER)SQL_OV_ODBC3, 0)) ||
         !SQL_SUCCEEDED(SQLAllocHandle(SQL_HANDLE_DBC, out->env, &out->dbc)))
         goto done;
-    set_attributes(out->dbc);
+    set_time_limits(out->dbc);
     SQLRETURN rc = SQLDriverConnect(out->dbc, NULL, (SQLCHAR *)text, SQL_NTS, NULL, 0, NULL,
                                     SQL_DRIVER_NOPROMPT);
     out->connected = SQL_SUCCEEDED(rc);
     fault = out->connected ? LTH_SCAN_none
                            : source_fault(SQL_HANDLE_DBC, out->dbc, LTH_SCAN_unreachable, detail);
+    const char *first = source_family_of(request->driver)->first;
+    if (fault == LTH_SCAN_none && first != NULL)
+        fault = run_first(out, first, detail);
+    /* Last: a driver may refuse even that statement from then on. */
+    if (fault == LTH_SCAN_none)
+        (void)SQLSetConnectAttr(out->dbc, SQL_ATTR_ACCESS_MODE, (SQLPOINTER)SQL_MODE_READ_ONLY, 0);
 done:
     explicit_bzero(text, sizeof text);
     if (fault != LTH_SCAN_none)

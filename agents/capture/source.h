@@ -13,6 +13,7 @@
 typedef struct source_family {
     const char *name;    /**< Beginning of the driver's name, without case. */
     const char *options; /**< Always part of the connection string. */
+    const char *first;   /**< Statement that makes the session read-only; NULL if options do. */
     bool file;           /**< `database` is the path of a SQLite file. */
 } source_family;
 const source_family *source_family_of(const char *driver);
