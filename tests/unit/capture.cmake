@@ -15,7 +15,7 @@ lth_test(test_capture_file SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_file
 lth_test(test_capture_children SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_children.c
          ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_kit.c
          ${CMAKE_SOURCE_DIR}/agents/shell/children.c ${CMAKE_SOURCE_DIR}/agents/shell/platform_posix.c
-         LIBS lth_capture_pipe lth_crypto PkgConfig::odbc
+         LIBS lth_capture_pipe lth_crypto lth_program PkgConfig::odbc
          ARGS $<TARGET_FILE:lienthong-capture>)
 add_dependencies(test_capture_children lienthong-capture)
 lth_test(test_capture_exchange SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_exchange.c
