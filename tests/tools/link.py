@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from zmq.utils import z85
+from zmq.utils.monitor import recv_monitor_message
 
 SOURCE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tests/golden"))
@@ -227,8 +228,7 @@ class Link:
 
     def close(self):
         self.socket.disable_monitor()
-        self.socket.close()
-        self.context.term()
+        self.context.destroy(linger=0)
 
     # bytes and frames
 
@@ -274,7 +274,6 @@ class Link:
 
     def door(self, seconds=None):
         """True when the handshake was accepted, False when refused."""
-        from zmq.utils.monitor import recv_monitor_message
         if not self.events.poll(int((self.patience_s if seconds is None else seconds) * 1000)):
             raise TimeoutError("neither accepted nor refused")
         return recv_monitor_message(self.events)["event"] == zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -325,6 +324,15 @@ class Link:
         grant = self.request_epoch(head, origin)
         self.resume(Position(grant["epoch"], 0, grant["closes_hash"]), origin)
         return Position(grant["epoch"], 0, grant["closes_hash"])
+
+    def adopt(self, origin=None):
+        """Like open(), claiming to hold exactly what the broker holds: the head to go on from."""
+        self.hello()
+        told = Position.of(self.resume(origin=origin).head)
+        answer = self.resume(told, origin)
+        if answer.state != frames.RESUME_STATE_GO:
+            raise AssertionError(f"not resumed: state {answer.state}, code {answer.code}")
+        return told
 
     def batch(self, signed, body, lane=LIVE, **more):
         """BATCH; a broker adds out_no, attest and grant."""
