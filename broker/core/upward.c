@@ -50,6 +50,14 @@ static void note_acked(lth_broker *self, lth_lane lane, uint64_t out_no)
     lth_broker__out_passed(self, lane);
 }
 
+static void forget_told(broker_link *link)
+{
+    link->told_n = 0;
+    if (link->told != NULL) {
+        memset(link->told, 0, link->told_cap * sizeof *link->told);
+    }
+}
+
 static lth_err link_resume(lth_broker *self, const lth_frame_link_resume *in)
 {
     broker_link *link = &self->link;
@@ -62,10 +70,7 @@ static lth_err link_resume(lth_broker *self, const lth_frame_link_resume *in)
     link->ready = false; /* Numbers of the last session say nothing any more. */
     link->credit = in->credit;
     link->sent = 0;
-    link->told_n = 0;
-    if (link->told != NULL) {
-        memset(link->told, 0, link->told_cap * sizeof *link->told);
-    }
+    forget_told(link);
     for (uint32_t lane = 0; lane < LTH_LANES; lane++) {
         note_acked(self, (lth_lane)lane, in->acked[lane]);
         link->next[lane] = self->out_acked[lane] + 1;
@@ -126,6 +131,9 @@ static lth_err rejected(lth_broker *self, lth_txn *txn, lth_now now, const lth_f
         lth_broker__requeue_want(self, origin, in->epoch, in->resend_from, in->lane, now.mono);
         return LTH_OK;
     case LTH_REFUSAL_RETRY_LATER:
+        if (in->code == LTH_REFUSE_unknown_key) {
+            forget_told(&self->link); /* Certificates that were sent may not have come. */
+        }
         lth_broker__requeue_want(self, origin, in->epoch, in->seq, in->lane,
                                  now.mono + LTH_MONO_MS(in->wait_ms));
         return LTH_OK;
