@@ -146,7 +146,7 @@ static void send_action(step *st, lth_txn *read, const lth_action *action)
         sim_fail(s, SIM_CORRECTNESS, "a core's frames can be encoded", "node %u kind %s",
                  node->index, lth_frame_name(action->frame.kind));
     } else {
-        sim_watch_broker_frame(s, node, read, up, &action->frame);
+        sim_watch_broker_frame(s, node, read, action->peer, &action->frame);
         if (up) {
             sim_client_send(s, node, lth_buf_slice(&buf), false);
         } else if (!sim_server_send(s, node, action->peer, lth_buf_slice(&buf))) {
@@ -215,6 +215,7 @@ static void finish(step *st)
         return;
     }
     check_forks(st);
+    sim_watch_out(s, node);
     if (sim_fault(s, s->faults.crash_committed)) {
         sim_node_crash(s, node, sim_range(&s->rng, 500, 20000) * SIM_MS);
         return;

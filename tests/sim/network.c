@@ -49,7 +49,7 @@ sim_link *sim_link_of(sim *s, uint32_t client)
     return NULL;
 }
 
-static sim_link *by_handle(sim *s, uint64_t handle)
+sim_link *sim_link_by_handle(sim *s, uint64_t handle)
 {
     for (uint32_t i = 0; i < s->n_links; i++) {
         if (s->links[i].connected && s->links[i].handle == handle) {
@@ -144,7 +144,7 @@ static void connect_link(sim *s, sim_link *link)
 
 void sim_drop_peer(sim *s, uint64_t handle)
 {
-    sim_link *link = by_handle(s, handle);
+    sim_link *link = sim_link_by_handle(s, handle);
     if (link != NULL) {
         sim_link_cut(s, link, true);
     }
@@ -196,7 +196,7 @@ void sim_client_send(sim *s, sim_node *node, lth_slice bytes, bool replayed)
 
 bool sim_server_send(sim *s, sim_node *node, uint64_t handle, lth_slice bytes)
 {
-    sim_link *link = by_handle(s, handle);
+    sim_link *link = sim_link_by_handle(s, handle);
     s->frames++;
     sim_trace(s, "send_down", bytes.p, bytes.n);
     sim_say(s, "node %u v %s %zu to %llu%s", node->index, lth_frame_name(lth_frame_peek(bytes)),

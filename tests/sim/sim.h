@@ -198,8 +198,10 @@ typedef struct sim_link {
     uint64_t last_due[2];
     bool blocked[2];
     uint64_t blocked_until;
-    uint64_t broken_at; /**< A blocked connection dies when its heartbeats fail. */
-    uint8_t *old;       /**< A message the client sent before, for a replay. */
+    uint64_t broken_at;        /**< A blocked connection dies when its heartbeats fail. */
+    uint64_t acked[LTH_LANES]; /**< Highest out_no that the client was told. */
+    uint64_t seen[LTH_LANES];  /**< Highest out_no that reached the server. */
+    uint8_t *old;              /**< A message the client sent before, for a replay. */
     size_t old_n;
 } sim_link;
 
@@ -339,6 +341,8 @@ lth_now sim_node_now(const sim *s, const sim_node *node);
 void sim_node_reopen(sim *s, sim_node *node);
 /** Answered LINK_HELLO of the connection @p handle? */
 bool sim_greeted(const sim *s, uint64_t handle);
+/** The living connection of that number, or NULL. */
+sim_link *sim_link_by_handle(sim *s, uint64_t handle);
 void sim_check_env(const sim_node *node, lth_check_env *out);
 /** After an error of the core or its store: start again from what is stored. */
 void sim_node_failed(sim *s, sim_node *node, lth_err err);
@@ -360,7 +364,10 @@ void sim_forge(sim *s, sim_node *node, lth_slice frame);
 
 /* watch.c: invariants of what is sent */
 void sim_watch_agent_frame(sim *s, const sim_node *node, const lth_frame *frame);
-void sim_watch_broker_frame(sim *s, sim_node *node, lth_txn *read, bool up, const lth_frame *frame);
+void sim_watch_broker_frame(sim *s, sim_node *node, lth_txn *read, lth_peer peer,
+                            const lth_frame *frame);
+/** After a step of a broker: nothing left `out` that the parent does not hold. */
+void sim_watch_out(sim *s, sim_node *node);
 void sim_watch_delivery(sim *s, sim_node *node, const sim_in *in, const lth_frame *frame);
 /** Every marked value in these bytes must be allowed at this broker. */
 void sim_watch_bytes(sim *s, const char *where, const sim_node *broker, lth_slice bytes);

@@ -205,14 +205,60 @@ static void watch_receipt(sim *s, sim_node *node, lth_txn *read, lth_slice bytes
     }
 }
 
-void sim_watch_broker_frame(sim *s, sim_node *node, lth_txn *read, bool up, const lth_frame *frame)
+/* An acknowledgement names what arrived, and no more. */
+static void watch_ack(sim *s, const sim_node *node, lth_peer peer, const lth_frame_link_ack *ack)
 {
+    const sim_link *link = sim_link_by_handle(s, peer);
+    if (link != NULL && ack->out_no > link->seen[ack->lane]) {
+        sim_fail(s, SIM_CORRECTNESS, "an acknowledgement names only what was received",
+                 "broker %u to %u: lane %d out_no %llu of %llu", node->index, link->client,
+                 (int)ack->lane, (unsigned long long)ack->out_no,
+                 (unsigned long long)link->seen[ack->lane]);
+    }
+}
+
+void sim_watch_broker_frame(sim *s, sim_node *node, lth_txn *read, lth_peer peer,
+                            const lth_frame *frame)
+{
+    bool up = peer == LTH_PEER_PARENT;
     if (up && frame->kind == LTH_FRAME_BATCH) {
         watch_up(s, node, &frame->batch);
     }
     if (!up && frame->kind == LTH_FRAME_RECEIPT) {
         watch_receipt(s, node, read, frame->receipt.bytes);
     }
+    if (!up && frame->kind == LTH_FRAME_LINK_ACK) {
+        watch_ack(s, node, peer, &frame->link_ack);
+    }
+}
+
+/* The newest entry of an origin stays in `out` until the parent acknowledged it. */
+void sim_watch_out(sim *s, sim_node *node)
+{
+    const sim_link *link = sim_link_of(s, node->index);
+    if (link == NULL) {
+        return;
+    }
+    lth_txn *txn = sim_read(node);
+    for (uint32_t i = 0; i < s->n_schools; i++) {
+        uint8_t key[25];
+        lth_slice value;
+        lth_head head = {0};
+        bool named = (sim_shared(node, &s->schools[i], 0, node->narrowed) & SIM_NAMED) != 0;
+        if (!named || !sim_head(txn, &s->schools[i].org, &head) || head.state != LTH_ORIGIN_OK ||
+            head.out_no <= link->acked[head.out_lane]) {
+            continue;
+        }
+        memcpy(key, s->nodes[node->parent].org.b, 16);
+        key[16] = head.out_lane;
+        lth_put64(key + 17, head.out_no);
+        if (!sim_get(txn, LTH_T_out, lth_slice_of(key, sizeof key), &value)) {
+            sim_fail(s, SIM_CORRECTNESS, "`out` keeps what the parent did not acknowledge",
+                     "broker %u school %u lane %u out_no %llu", node->index, i, head.out_lane,
+                     (unsigned long long)head.out_no);
+        }
+    }
+    lth_store_abort(&txn);
 }
 
 /* ---- arrivals ---- */
@@ -294,11 +340,32 @@ static void show_record(const sim *s, const lth_batch_header *h, const lth_recor
             natural != NULL ? (const char *)natural->value.p : "");
 }
 
+static void raise_to(uint64_t *most, uint64_t n)
+{
+    *most = n > *most ? n : *most;
+}
+
+/* Places on a link between brokers, as both ends come to know them. */
+static void note_places(sim *s, const sim_node *node, const sim_in *in, const lth_frame *frame)
+{
+    sim_link *link = sim_link_of(s, in->from_above ? node->index : in->from);
+    if (in->from_above && frame->kind == LTH_FRAME_LINK_ACK) {
+        raise_to(&link->acked[frame->link_ack.lane], frame->link_ack.out_no);
+    } else if (in->from_above && frame->kind == LTH_FRAME_LINK_RESUME) {
+        for (uint32_t lane = 0; lane < LTH_LANES; lane++) {
+            raise_to(&link->acked[lane], frame->link_resume.acked[lane]);
+        }
+    } else if (!in->from_above && frame->kind == LTH_FRAME_BATCH) {
+        raise_to(&link->seen[frame->batch.lane], frame->batch.out_no);
+    }
+}
+
 void sim_watch_delivery(sim *s, sim_node *node, const sim_in *in, const lth_frame *frame)
 {
     lth_batch_header h;
     lth_record_view view;
     watch_credit(s, node, frame);
+    note_places(s, node, in, frame);
     if (!node->is_broker || frame->kind != LTH_FRAME_BATCH) {
         return;
     }
