@@ -131,8 +131,9 @@ static lth_err rejected(lth_broker *self, lth_txn *txn, lth_now now, const lth_f
         lth_broker__requeue_want(self, origin, in->epoch, in->resend_from, in->lane, now.mono);
         return LTH_OK;
     case LTH_REFUSAL_RETRY_LATER:
-        if (in->code == LTH_REFUSE_unknown_key) {
+        if (in->code == LTH_REFUSE_unknown_key && self->link.told_n > 0) {
             forget_told(&self->link); /* Certificates that were sent may not have come. */
+            TRY(lth_broker__certs_greet(self, LTH_PEER_PARENT));
         }
         lth_broker__requeue_want(self, origin, in->epoch, in->seq, in->lane,
                                  now.mono + LTH_MONO_MS(in->wait_ms));
