@@ -24,7 +24,9 @@ static lth_err make_attest(lth_broker *self, broker_batch *b)
     a->n_held = 0;
     for (uint32_t i = 0; i < b->c->n_records; i++) {
         const broker_outcome *o = &self->merge.out[i];
-        if (o->fate == FATE_HELD || o->fate == FATE_HELD_CLOSED) {
+        bool judged =
+            o->code != LTH_REFUSE_await_definition; /* Else each tier by its own schema. */
+        if (judged && (o->fate == FATE_HELD || o->fate == FATE_HELD_CLOSED)) {
             a->held[a->n_held++] = (lth_held_mark){.index = i, .code = o->code};
         }
     }
@@ -130,6 +132,7 @@ lth_err lth_broker__accept(lth_broker *self, broker_batch *b)
     const lth_batch_header *h = header_of(b);
     b->accept_no = self->accept_no + 1;
     TRY(lth_broker__merge(self, b));
+    TRY(lth_broker__await_put(self, b));
     TRY(make_attest(self, b));
     TRY(put_log(b));
     TRY(put_chain(b));

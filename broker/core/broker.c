@@ -28,6 +28,7 @@ lth_err lth_broker_open(lth_broker **out, const lth_broker_env *env, lth_txn *tx
     lth_err err = self->arena == NULL ? LTH_E_NOMEM : LTH_OK;
     err = err == LTH_OK ? lth_broker__meta_load(self, txn, &fresh, diag) : err;
     err = err == LTH_OK ? lth_broker__certs_load(self, txn) : err;
+    lth_broker__await_look(self);
     if (err != LTH_OK) {
         lth_broker_free(&self);
         return err;
@@ -48,6 +49,7 @@ void lth_broker_free(lth_broker **self)
     lth_buf_fini(&b->row);
     lth_arena_free(&b->arena);
     free(b->link.told);
+    free(b->again);
     free(b->actions);
     free(b);
     *self = NULL;
@@ -60,6 +62,7 @@ void lth_broker_reload(lth_broker *self, const lth_registry *registry, const lth
     self->env.schema = schema;
     self->env.policy = policy;
     self->self_org = lth_registry_find(registry, &self->env.org);
+    lth_broker__await_look(self);
 }
 
 /* Bytes of actions may go once all actions were taken. */
@@ -180,6 +183,7 @@ lth_err lth_broker_handle(lth_broker *self, lth_txn *txn, lth_now now, const lth
 {
     start_call(self, now);
     lth_err err = dispatch(self, txn, now, event);
+    err = err == LTH_OK ? lth_broker__await_run(self, txn) : err;
     err = err == LTH_OK ? lth_broker__requeue_run(self, txn, now) : err;
     err = err == LTH_OK ? lth_broker__out_trim(self, txn) : err;
     err = err == LTH_OK ? lth_broker__meta_save(self, txn) : err;

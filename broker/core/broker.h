@@ -34,6 +34,7 @@
     X(count)   /* org prefix 8 | dataset 2 -> live 8 | absent 8 */                                 \
     X(held)    /* accept_no 8 | index 4 -> struct lth_held_row encoded */                          \
     X(heldby)  /* dataset 2 | record_id 16 | slot 2 -> accept_no 8 | index 4 of the open hold */   \
+    X(await)   /* dataset 2 | accept_no 8 -> nothing: has records of a dataset not defined here */ \
     X(out)     /* destination 16 | lane 1 | out_no 8 -> kind 1 | accept_no 8 | mask */             \
     X(link)    /* child org 16 | incarnation 8 -> acked lane 0..2, 8 each */                       \
     X(feed)    /* feed_no 8 -> dataset 2 | record_id 16 | slot 2 */                                \
@@ -215,7 +216,9 @@ LTH_MUST_USE lth_err lth_broker_open(lth_broker **out, const lth_broker_env *env
                                      lth_now now, lth_diag *diag);
 void lth_broker_free(lth_broker **self);
 
-/** Registry, schema and policy were replaced (never while a check is under way). */
+/** Registry, schema and policy were replaced (never while a check is under way). What waited for a
+ * definition that is there now is released in slices, by events of any kind; deadline() asks for
+ * them. */
 void lth_broker_reload(lth_broker *self, const lth_registry *registry, const lth_schema *schema,
                        const lth_policy *policy);
 

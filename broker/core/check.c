@@ -75,6 +75,30 @@ static void see_record(void *ctx, uint32_t index, const lth_record_view *record,
     find_natural(v, record, out);
 }
 
+bool lth_broker__judge_again(lth_checked *out, const lth_check_env *env,
+                             const lth_frame_batch *batch)
+{
+    lth_batch_header *header = &out->batch.header;
+    lth_record_view record;
+    lth_rd rd = lth_rd_of(batch->body);
+    visit v = {.out = out, .env = env, .body = batch->body.p};
+    out->has_attest = out->has_grant = false;
+    out->n_records = 0;
+    if (lth_batch_header_decode(header, batch->signed_header.p) != LTH_REFUSE_none) {
+        return false;
+    }
+    v.author = lth_registry_find(env->registry, &header->origin);
+    while (lth_rd_left(&rd) > 0) {
+        uint32_t index = out->n_records;
+        if (index == LTH_BATCH_RECORDS_MAX || lth_record_parse(&record, &rd) != LTH_REFUSE_none) {
+            return false;
+        }
+        lth_record_leaf(&env->hasher, &record, out->leaves[index]);
+        see_record(&v, index, &record, out->leaves[index]);
+    }
+    return out->n_records == header->rec_count && lth_attest_decode(&out->attest, batch->attest);
+}
+
 /* A statement's key must be that of a broker of @p org. */
 static lth_refusal check_statement(const lth_check_env *env, lth_slice bytes,
                                    const uint8_t key_id[LTH_HASH_SIZE], const lth_id *org)

@@ -18,8 +18,8 @@ static void hold_key(const broker_batch *b, const lth_checked_record *r, uint16_
 
 static lth_err tell(lth_broker *self, lth_peer to, const lth_held_row *row, uint32_t index)
 {
-    if (!lth_id_equal(&row->tier_org, &self->env.org)) {
-        return LTH_OK; /* Its school heard of it from the broker that held it. */
+    if (to == LTH_PEER_PARENT || !lth_id_equal(&row->tier_org, &self->env.org)) {
+        return LTH_OK; /* Nobody listens, or its school heard of it from the broker that held it. */
     }
     lth_frame frame = {.kind = LTH_FRAME_HELD,
                        .held = {.origin = row->origin,
@@ -36,29 +36,58 @@ static lth_err tell(lth_broker *self, lth_peer to, const lth_held_row *row, uint
     return lth_broker__send(self, to, &frame);
 }
 
-/* Take the open hold of a key away, if there is one; the row stays only in the log. */
-static lth_err remove_open(broker_batch *b, const uint8_t key[20], lth_held_row *row,
-                           uint32_t *index, bool *found)
+/* The open hold of one key. */
+typedef struct open_hold {
+    bool found;
+    uint8_t place[12]; /* accept_no 8 | index 4 */
+    lth_held_row row;
+} open_hold;
+
+static void place_of(const broker_batch *b, uint32_t index, uint8_t place[12])
+{
+    lth_put64(place, b->accept_no);
+    lth_put32(place + 8, index);
+}
+
+/* <0, 0, >0 as the open hold is of an earlier record than this one, of this one, or of a later. */
+static int open_against(const open_hold *open, const broker_batch *b, uint32_t index)
+{
+    uint8_t place[12];
+    place_of(b, index, place);
+    return memcmp(open->place, place, sizeof place);
+}
+
+static lth_err find_open(const broker_batch *b, const uint8_t key[20], open_hold *open)
 {
     lth_slice value;
-    uint8_t place[12];
     lth_err err = lth_get(b->txn, LTH_T_heldby, lth_slice_of(key, 20), &value);
-    *found = err == LTH_OK;
+    open->found = err == LTH_OK;
     if (err == LTH_E_NOT_FOUND) {
         return LTH_OK;
     }
     TRY(err);
-    if (value.n != sizeof place) {
+    if (value.n != sizeof open->place) {
         return LTH_E_STORE_CORRUPT;
     }
-    memcpy(place, value.p, sizeof place);
-    *index = lth_get32(place + 8);
-    TRY(lth_get(b->txn, LTH_T_held, lth_slice_of(place, sizeof place), &value));
-    if (!lth_held_row_decode(row, value)) {
-        return LTH_E_STORE_CORRUPT;
-    }
-    TRY(lth_del(b->txn, LTH_T_held, lth_slice_of(place, sizeof place)));
-    return lth_del(b->txn, LTH_T_heldby, lth_slice_of(key, 20));
+    memcpy(open->place, value.p, sizeof open->place);
+    TRY(lth_get(b->txn, LTH_T_held, lth_slice_of(open->place, sizeof open->place), &value));
+    return lth_held_row_decode(&open->row, value) ? LTH_OK : LTH_E_STORE_CORRUPT;
+}
+
+static lth_peer listener(const broker_batch *b)
+{
+    return b->peer != NULL ? b->peer->handle : LTH_PEER_PARENT;
+}
+
+/* The record stays in the log. */
+static lth_err close_open(lth_broker *self, broker_batch *b, const uint8_t key[20], open_hold *open)
+{
+    TRY(lth_del(b->txn, LTH_T_held, lth_slice_of(open->place, sizeof open->place)));
+    TRY(lth_del(b->txn, LTH_T_heldby, lth_slice_of(key, 20)));
+    self->held--;
+    b->head.held--;
+    open->row.code = LTH_REFUSE_none;
+    return tell(self, listener(b), &open->row, lth_get32(open->place + 8));
 }
 
 lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index)
@@ -78,44 +107,43 @@ lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index)
                         .field = o->field,
                         .receive_ms = b->receive_ms,
                         .tier_org = attested ? b->c->attest.entry_org : self->env.org};
-    lth_held_row old;
-    uint32_t old_index;
-    bool replaced;
+    open_hold open;
     uint8_t key[20], place[12], value[96];
     hold_key(b, r, o->code, key);
-    TRY(remove_open(b, key, &old, &old_index, &replaced));
-    lth_put64(place, b->accept_no);
-    lth_put32(place + 8, index);
+    TRY(find_open(b, key, &open));
+    if (open.found && open_against(&open, b, index) > 0) {
+        return LTH_OK;
+    }
+    TRY(open.found ? close_open(self, b, key, &open) : LTH_OK);
+    place_of(b, index, place);
     size_t size = lth_held_row_encode(value, &row);
     TRY(lth_put_kv(b->txn, LTH_T_held, lth_slice_of(place, sizeof place), lth_slice_of(value, size),
                    LTH_PUT));
     TRY(lth_put_kv(b->txn, LTH_T_heldby, lth_slice_of(key, sizeof key),
                    lth_slice_of(place, sizeof place), LTH_PUT));
-    self->held += replaced ? 0 : 1;
-    b->head.held += replaced ? 0 : 1;
-    if (replaced) {
-        old.code = LTH_REFUSE_none;
-        TRY(tell(self, b->peer->handle, &old, old_index));
-    }
-    return tell(self, b->peer->handle, &row, index);
+    self->held++;
+    b->head.held++;
+    return tell(self, listener(b), &row, index);
 }
 
 lth_err lth_broker__unhold(lth_broker *self, broker_batch *b, uint32_t index)
 {
-    const lth_checked_record *r = &b->c->records[index];
-    lth_held_row row;
-    uint32_t old_index;
-    bool found;
+    open_hold open;
     uint8_t key[20];
-    hold_key(b, r, LTH_REFUSE_none, key);
-    TRY(remove_open(b, key, &row, &old_index, &found));
-    if (!found) {
-        return LTH_OK;
-    }
-    self->held--;
-    b->head.held--;
-    row.code = LTH_REFUSE_none;
-    return tell(self, b->peer->handle, &row, old_index);
+    hold_key(b, &b->c->records[index], LTH_REFUSE_none, key);
+    TRY(find_open(b, key, &open));
+    bool closes = open.found && open_against(&open, b, index) <= 0;
+    return closes ? close_open(self, b, key, &open) : LTH_OK;
+}
+
+lth_err lth_broker__unhold_own(lth_broker *self, broker_batch *b, uint32_t index)
+{
+    open_hold open;
+    uint8_t key[20];
+    hold_key(b, &b->c->records[index], LTH_REFUSE_none, key);
+    TRY(find_open(b, key, &open));
+    bool own = open.found && open_against(&open, b, index) == 0;
+    return own ? close_open(self, b, key, &open) : LTH_OK;
 }
 
 /* First key of `heldby` after @p key, of the same dataset and up to @p hi. */
@@ -134,28 +162,25 @@ static lth_err next_hold(lth_txn *txn, uint8_t key[21], const lth_id *hi, bool *
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
-lth_err lth_broker__unhold_range(lth_broker *self, broker_batch *b, uint16_t dataset,
+lth_err lth_broker__unhold_range(lth_broker *self, broker_batch *b, uint32_t index,
                                  const lth_id *lo, const lth_id *hi)
 {
+    uint16_t dataset = b->c->records[index].dataset;
     uint8_t key[21] = {0};
     bool found = b->head.held > 0;
     lth_broker__key_record(key, dataset, lo, UINT16_MAX);
     while (found) {
-        lth_held_row row;
         lth_id id;
-        uint32_t index;
-        bool open;
+        open_hold open;
         TRY(next_hold(b->txn, key, hi, &found));
         memcpy(id.b, key + 2, sizeof id.b);
         bool named = lth_broker__find_in_batch(self, b->c, dataset, &id, false) != NONE;
         if (!found || named || lth_get16(key + 18) != 0) {
             continue;
         }
-        TRY(remove_open(b, key, &row, &index, &open));
-        self->held--;
-        b->head.held--;
-        row.code = LTH_REFUSE_none;
-        TRY(tell(self, b->peer->handle, &row, index));
+        TRY(find_open(b, key, &open));
+        bool closes = open.found && open_against(&open, b, index) <= 0;
+        TRY(closes ? close_open(self, b, key, &open) : LTH_OK);
     }
     return LTH_OK;
 }
@@ -176,24 +201,29 @@ static lth_err repeat(lth_broker *self, lth_txn *txn, const broker_origin *origi
     return own ? tell(self, origin->peer, &row, index) : LTH_OK;
 }
 
+/* Holds are found by dataset and owner, also those of datasets that no schema here names: from one
+ * dataset that has holds the search goes on to the next. */
 lth_err lth_broker__holds_repeat(lth_broker *self, lth_txn *txn, const broker_origin *origin)
 {
-    const lth_schema *schema = self->env.schema;
+    uint8_t from[10] = {0};
+    lth_slice key, place;
     lth_cursor *cursor;
-    lth_err err = LTH_OK;
-    for (uint32_t i = 0; i < schema->n_datasets && err == LTH_OK; i++) {
-        uint8_t from[10];
-        lth_slice key, place;
-        lth_put16(from, schema->datasets[i].number);
-        memcpy(from + 2, origin->id.b, 8);
-        TRY(lth_cursor_open(txn, LTH_T_heldby, &cursor));
-        err = lth_cursor_seek(cursor, lth_slice_of(from, sizeof from), &key, &place);
-        while (err == LTH_OK && memcmp(key.p, from, sizeof from) == 0) {
+    memcpy(from + 2, origin->id.b, 8);
+    TRY(lth_cursor_open(txn, LTH_T_heldby, &cursor));
+    lth_err err = lth_cursor_seek(cursor, lth_slice_of(from, sizeof from), &key, &place);
+    while (err == LTH_OK) {
+        int order = memcmp(key.p + 2, from + 2, 8);
+        uint16_t dataset = lth_get16(key.p);
+        if (order == 0) {
             err = repeat(self, txn, origin, place);
             err = err == LTH_OK ? lth_cursor_next(cursor, &key, &place) : err;
+        } else if (order > 0 && dataset == UINT16_MAX) {
+            err = LTH_E_NOT_FOUND;
+        } else {
+            lth_put16(from, (uint16_t)(dataset + (order > 0)));
+            err = lth_cursor_seek(cursor, lth_slice_of(from, sizeof from), &key, &place);
         }
-        lth_cursor_close(&cursor);
-        err = err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
-    return err;
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }

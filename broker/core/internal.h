@@ -89,7 +89,7 @@ typedef struct broker_origin {
 
 /** What becomes of one record of a batch. */
 typedef enum broker_fate {
-    FATE_LEAF,       /**< Withheld: nothing to merge. */
+    FATE_LEAF,       /**< Withheld, or not asked for: nothing to merge. */
     FATE_CANDIDATE,  /**< Good; not yet compared. */
     FATE_SUPERSEDED, /**< A greater version is there. */
     FATE_MERGED,
@@ -188,6 +188,10 @@ struct lth_broker {
     uint32_t step_records;
     uint64_t step_bytes;
     uint64_t held; /**< Open holds. */
+
+    bool releasing; /**< Table `await` is being walked, for datasets that are defined by now. */
+    uint8_t release_from[10]; /**< Next key to look at. */
+    lth_checked *again;       /**< A stored batch, judged again. NULL until first needed. */
     uint64_t batches, records, rejected, duplicates, steps;
 };
 
@@ -206,7 +210,7 @@ typedef struct broker_verdict {
 typedef struct broker_batch {
     lth_txn *txn;
     lth_now now;
-    broker_peer *peer;
+    broker_peer *peer; /**< Who hears of its holds; NULL: nobody. */
     broker_origin *origin;
     const lth_frame_batch *frame;
     const lth_checked *c;
@@ -219,6 +223,7 @@ typedef struct broker_batch {
     uint64_t accept_no;
     lth_slice attest;
     uint32_t n_held;
+    uint16_t again; /**< Not new: the stored batch's records of this dataset are merged; else 0. */
 } broker_batch;
 
 /* ---- tables.c: keys and rows ---- */
@@ -286,6 +291,20 @@ lth_err lth_broker__continuity(lth_broker *self, broker_batch *b, broker_verdict
 lth_err lth_broker__accept(lth_broker *self, broker_batch *b);
 lth_err lth_broker__fork(lth_broker *self, broker_batch *b);
 
+/* ---- check.c, await.c ---- */
+/** Fill in @p out from a batch of the store as lth_broker_check() does, without what was verified
+ * when it came. False: it is not whole. */
+bool lth_broker__judge_again(lth_checked *out, const lth_check_env *env,
+                             const lth_frame_batch *batch);
+/** Remember a batch just merged that has records of a dataset not defined here. */
+lth_err lth_broker__await_put(lth_broker *self, const broker_batch *b);
+/** Do earlier records of this dataset, defined by now, still wait for their release? */
+lth_err lth_broker__await_pending(lth_broker *self, lth_txn *txn, uint16_t dataset, bool *yes);
+/** Definitions may have come: look through table `await` from its start. */
+void lth_broker__await_look(lth_broker *self);
+/** Release a slice. */
+lth_err lth_broker__await_run(lth_broker *self, lth_txn *txn);
+
 /* ---- merge.c, natural.c, range.c, holds.c ---- */
 lth_err lth_broker__merge(lth_broker *self, broker_batch *b);
 /** Index of the owner's part of a record in the batch (@p merged: the version that was merged), or
@@ -303,8 +322,10 @@ lth_err lth_broker__feed(lth_broker *self, lth_txn *txn, const uint8_t key[20]);
 lth_err lth_broker__range(lth_broker *self, broker_batch *b, uint32_t index);
 lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index);
 lth_err lth_broker__unhold(lth_broker *self, broker_batch *b, uint32_t index);
+/** Close the hold of exactly this record, if it is open. */
+lth_err lth_broker__unhold_own(lth_broker *self, broker_batch *b, uint32_t index);
 /** A RANGE closes the holds of the records in (lo, hi] that its batch does not name. */
-lth_err lth_broker__unhold_range(lth_broker *self, broker_batch *b, uint16_t dataset,
+lth_err lth_broker__unhold_range(lth_broker *self, broker_batch *b, uint32_t index,
                                  const lth_id *lo, const lth_id *hi);
 /** Tell the peer of an origin, which greets, every open hold of it. */
 lth_err lth_broker__holds_repeat(lth_broker *self, lth_txn *txn, const broker_origin *origin);

@@ -95,22 +95,46 @@ static bool author_in_place(lth_broker *self, const broker_batch *b, const lth_c
            lth_registry_under_any(registry, owner, b->org, lth_day_of(b->receive_ms));
 }
 
-/* The entry broker decides; behind it only what this node alone can see is added, and scope, so
- * that no statement of another broker opens one school's records to another. */
+/* The entry broker decides; behind it only what this node alone can see is added: scope, so that no
+ * statement of another broker opens one school's records to another, and what this node cannot
+ * judge yet. The entry broker may have known as little: then what the school says of its own record
+ * counts, and here, once this node waited for the definition, its own judgement. */
 static uint16_t disposition(lth_broker *self, const broker_batch *b, uint32_t index)
 {
     const lth_checked_record *r = &b->c->records[index];
+    uint16_t attested = self->merge.attested[index];
     if (r->slot != 0 && r->code == LTH_REFUSE_none && !author_in_place(self, b, r)) {
         return LTH_REFUSE_scope;
     }
-    if (b->entry) {
+    if (b->entry || r->code == LTH_REFUSE_scope || attested == LTH_REFUSE_await_definition) {
         return r->code;
     }
-    bool own = r->code == LTH_REFUSE_await_definition || r->code == LTH_REFUSE_scope;
-    return own ? r->code : self->merge.attested[index];
+    bool own = b->again != 0 || r->code == LTH_REFUSE_await_definition ||
+               r->code == LTH_REFUSE_invalid_at_source;
+    return own && attested == LTH_REFUSE_none ? r->code : attested;
 }
 
-static void dispose(lth_broker *self, const broker_batch *b)
+static lth_err dispose_one(lth_broker *self, const broker_batch *b, uint32_t index)
+{
+    const lth_checked_record *r = &b->c->records[index];
+    broker_outcome *o = &self->merge.out[index];
+    bool waits = false;
+    o->code = disposition(self, b, index);
+    if (o->code == LTH_REFUSE_none && b->again == 0) {
+        TRY(lth_broker__await_pending(self, b->txn, r->dataset, &waits));
+        o->code = waits ? LTH_REFUSE_await_definition : LTH_REFUSE_none;
+    }
+    if (o->code != LTH_REFUSE_none) {
+        o->fate = LTH_MUTANT(9) ? FATE_CANDIDATE : FATE_HELD;
+        o->group = o->code == r->code ? r->group : 0;
+        o->field = o->code == r->code ? r->field : 0;
+    } else if (r->op == LTH_OP_RANGE) {
+        o->fate = FATE_RANGE;
+    }
+    return LTH_OK;
+}
+
+static lth_err dispose(lth_broker *self, const broker_batch *b)
 {
     broker_merge *m = &self->merge;
     bool leaves = false;
@@ -124,23 +148,17 @@ static void dispose(lth_broker *self, const broker_batch *b)
         broker_outcome *o = &m->out[i];
         *o = (broker_outcome){.fate = FATE_CANDIDATE};
         leaves = leaves || r->form == LTH_FORM_LEAF;
-        if (r->form == LTH_FORM_LEAF) {
+        if (r->form == LTH_FORM_LEAF || (b->again != 0 && r->dataset != b->again)) {
             o->fate = FATE_LEAF;
             continue;
         }
-        o->code = disposition(self, b, i);
-        if (o->code != LTH_REFUSE_none) {
-            o->fate = LTH_MUTANT(9) ? FATE_CANDIDATE : FATE_HELD;
-            o->group = o->code == r->code ? r->group : 0;
-            o->field = o->code == r->code ? r->field : 0;
-        } else if (r->op == LTH_OP_RANGE) {
-            o->fate = FATE_RANGE;
-        }
+        TRY(dispose_one(self, b, i));
     }
     /* Among withheld records nobody can tell which ones the range still has. */
     if (leaves && b->c->n_records > 0 && m->out[0].fate == FATE_RANGE) {
         m->out[0].fate = FATE_LEAF;
     }
+    return LTH_OK;
 }
 
 /* <0, 0, >0 as the record of this batch is older than, equal to or newer than the row. */
@@ -282,9 +300,11 @@ static lth_err write_all(lth_broker *self, broker_batch *b)
             TRY(b->head.held > 0 ? lth_broker__unhold(self, b, index) : LTH_OK);
             break;
         case FATE_HELD:
+            TRY(b->again != 0 ? lth_broker__unhold_own(self, b, index) : LTH_OK);
             TRY(lth_broker__hold(self, b, index));
             break;
         default:
+            TRY(b->again != 0 ? lth_broker__unhold_own(self, b, index) : LTH_OK);
             break;
         }
     }
@@ -295,7 +315,7 @@ lth_err lth_broker__merge(lth_broker *self, broker_batch *b)
 {
     const broker_merge *m = &self->merge;
     sort(self, b->c);
-    dispose(self, b);
+    TRY(dispose(self, b));
     TRY(settle(self, b));
     if (b->c->n_records > 0 && m->out[0].fate == FATE_RANGE) {
         TRY(lth_broker__range(self, b, 0));

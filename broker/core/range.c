@@ -98,7 +98,7 @@ lth_err lth_broker__range(lth_broker *self, broker_batch *b, uint32_t index)
         memcpy(s.lo.b, s.hi.b, 8); /* Never into the records of another owner. */
         memset(s.lo.b + 8, 0, 8);
     }
-    TRY(lth_broker__unhold_range(self, b, s.dataset, &s.lo, &s.hi));
+    TRY(lth_broker__unhold_range(self, b, index, &s.lo, &s.hi));
     while (!s.end && lth_id_compare(&s.lo, &s.hi) < 0) {
         TRY(collect(self, b, index, &s));
         for (uint32_t i = 0; i < s.n; i++) {

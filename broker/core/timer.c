@@ -65,7 +65,7 @@ lth_err lth_broker__tick(lth_broker *self, lth_txn *txn, lth_now now)
 
 lth_mono lth_broker_deadline(const lth_broker *self)
 {
-    if (lth_broker__out_untrimmed(self)) {
+    if (lth_broker__out_untrimmed(self) || self->releasing) {
         return self->now;
     }
     lth_mono tick = self->n_peers > 0 || self->link.up ? self->next_tick : LTH_MONO_NEVER;
