@@ -28,9 +28,13 @@ typedef struct lmdb_store {
     MDB_dbi tables[LTH_STORE_TABLES_MAX];
 } lmdb_store;
 
+/* A write transaction keeps one cursor a table and does everything through it: keys written in
+ * order are found from the place before, where mdb_put() would come down from the root every time.
+ * LMDB frees these cursors with the transaction. */
 typedef struct lmdb_txn {
     lth_txn base;
     MDB_txn *mdb;
+    MDB_cursor *places[LTH_STORE_TABLES_MAX];
 } lmdb_txn;
 
 typedef struct lmdb_cursor {
@@ -80,7 +84,7 @@ static lth_err lmdb_begin(lth_store *base, bool write, lth_txn **out)
 {
     lmdb_store *self = (lmdb_store *)base;
     unsigned flags = write ? 0 : MDB_RDONLY;
-    lmdb_txn *txn = malloc(sizeof *txn);
+    lmdb_txn *txn = calloc(1, sizeof *txn);
     if (txn == NULL)
         return LTH_E_NOMEM;
 
@@ -137,11 +141,26 @@ static lth_err lmdb_commit(lth_txn *base)
     return full && !poisoned(self) ? LTH_E_STORE_FULL : LTH_E_STORE_IO;
 }
 
+static int place_of(lth_txn *base, uint32_t table, MDB_cursor **out)
+{
+    lmdb_txn *txn = (lmdb_txn *)base;
+    int rc = MDB_SUCCESS;
+    if (txn->places[table] == NULL)
+        rc = mdb_cursor_open(txn->mdb, store_of(base)->tables[table], &txn->places[table]);
+    *out = txn->places[table];
+    return rc;
+}
+
 static lth_err lmdb_get(lth_txn *txn, uint32_t table, lth_slice key, lth_slice *value)
 {
     MDB_val k = val_of(key);
     MDB_val v = {0, NULL};
-    int rc = mdb_get(((lmdb_txn *)txn)->mdb, store_of(txn)->tables[table], &k, &v);
+    MDB_cursor *place;
+    int rc;
+    if (!txn->write)
+        rc = mdb_get(((lmdb_txn *)txn)->mdb, store_of(txn)->tables[table], &k, &v);
+    else if ((rc = place_of(txn, table, &place)) == MDB_SUCCESS)
+        rc = mdb_cursor_get(place, &k, &v, MDB_SET);
     *value = slice_of(v);
     return translate(rc);
 }
@@ -156,16 +175,24 @@ static lth_err lmdb_reserve(lth_txn *txn, uint32_t table, lth_slice key, size_t 
     };
     MDB_val k = val_of(key);
     MDB_val v = {size, NULL};
-    int rc = mdb_put(((lmdb_txn *)txn)->mdb, store_of(txn)->tables[table], &k, &v, flags[how]);
+    MDB_cursor *place;
+    int rc = place_of(txn, table, &place);
+    if (rc == MDB_SUCCESS)
+        rc = mdb_cursor_put(place, &k, &v, flags[how]);
     LTH_ASSERT(rc != MDB_KEYEXIST || how == LTH_PUT_NEW); /* Appended out of order. */
     *value = v.mv_data;
     return translate(rc);
 }
 
-static lth_err lmdb_del(lth_txn *txn, uint32_t table, lth_slice key)
+/* A place does not outlive a deletion in its table: pages may have been joined. */
+static lth_err lmdb_del(lth_txn *base, uint32_t table, lth_slice key)
 {
+    lmdb_txn *txn = (lmdb_txn *)base;
     MDB_val k = val_of(key);
-    return translate(mdb_del(((lmdb_txn *)txn)->mdb, store_of(txn)->tables[table], &k, NULL));
+    if (txn->places[table] != NULL)
+        mdb_cursor_close(txn->places[table]);
+    txn->places[table] = NULL;
+    return translate(mdb_del(txn->mdb, store_of(base)->tables[table], &k, NULL));
 }
 
 static lth_err lmdb_cursor_open(lth_txn *txn, uint32_t table, lth_cursor **out)
