@@ -334,8 +334,13 @@ static lth_err threads_start(lth_engine *engine, lth_diag *diag)
 {
     uint32_t wanted = engine->node->conf.broker->workers;
     int rc = pthread_create(&engine->writer, NULL, writer_main, engine);
+    if (rc == 0)
+        (void)pthread_setname_np(engine->writer, "writer");
     while (rc == 0 && engine->n_workers < wanted) {
-        rc = pthread_create(&engine->workers[engine->n_workers], NULL, worker_main, engine);
+        pthread_t *worker = &engine->workers[engine->n_workers];
+        rc = pthread_create(worker, NULL, worker_main, engine);
+        if (rc == 0)
+            (void)pthread_setname_np(*worker, "check");
         engine->n_workers += rc == 0 ? 1 : 0;
     }
     return rc == 0 ? LTH_OK : lth_fail(diag, LTH_E_NOMEM, "thread: %s", strerror(rc));
