@@ -55,6 +55,36 @@ static lth_err judge_attest(lth_broker *self, broker_batch *b, broker_verdict *v
     return LTH_OK;
 }
 
+/* Is the certificate of this key from an org that stood above @p org when the batch was received?
+ * The trust also knows keys whose certificates were refused here for their issuer. */
+static bool issuer_fits(const lth_broker *self, const broker_batch *b, const uint8_t *key_id,
+                        const lth_id *org)
+{
+    lth_key_info key;
+    const lth_trust *trust = self->env.trust;
+    const lth_registry *registry = self->env.registry;
+    if (trust->find(trust->ctx, key_id, &key) != LTH_REFUSE_none) {
+        return false;
+    }
+    const lth_org *holder = lth_registry_find(registry, org);
+    const lth_org *issuer = lth_registry_find(registry, &key.issuer_org);
+    return holder != NULL && issuer != NULL &&
+           lth_registry_under_any(registry, holder, issuer, lth_day_of(b->receive_ms));
+}
+
+static lth_err judge_issuers(lth_broker *self, broker_batch *b, broker_verdict *v)
+{
+    const lth_checked *c = b->c;
+    if (!issuer_fits(self, b, c->batch.header.key_id, &c->batch.header.origin)) {
+        refuse(v, LTH_REFUSE_wrong_key, "the certificate was issued by another organisation's CA");
+    } else if (c->has_attest && !issuer_fits(self, b, c->attest.key_id, &c->attest.entry_org)) {
+        refuse(v, LTH_REFUSE_bad_attestation, NULL);
+    } else if (c->has_grant && !issuer_fits(self, b, c->grant.key_id, &c->grant.grantor_org)) {
+        refuse(v, LTH_REFUSE_epoch_not_granted, NULL);
+    }
+    return LTH_OK;
+}
+
 static lth_err judge_validity(lth_broker *self, broker_batch *b, broker_verdict *v)
 {
     lth_key_info key;
@@ -84,7 +114,8 @@ static lth_err judge_state(lth_broker *self, broker_batch *b, broker_verdict *v)
 static lth_err judge(lth_broker *self, broker_batch *b, broker_verdict *v)
 {
     static lth_err (*const steps[])(lth_broker *, broker_batch *, broker_verdict *) = {
-        judge_sender, judge_attest, judge_validity, judge_state, lth_broker__continuity};
+        judge_sender,   judge_attest, judge_issuers,
+        judge_validity, judge_state,  lth_broker__continuity};
     for (size_t i = 0; i < sizeof steps / sizeof *steps && v->code == LTH_REFUSE_none; i++) {
         TRY(steps[i](self, b, v));
     }
@@ -182,6 +213,10 @@ static bool within_credit(lth_broker *self, broker_peer *peer, uint64_t size)
 static lth_err over_credit(lth_broker *self, broker_peer *peer)
 {
     lth_frame_reject out = {.code = LTH_REFUSE_over_credit, .class_ = LTH_REFUSAL_STOPPED};
+    char hex[33];
+    lth_hex(hex, peer->org.b, sizeof peer->org.b);
+    lth_log_event(&self->env.log, LTH_LEVEL_WARN, "peer_cut", "org=%s code=%s", hex,
+                  lth_refusal_name(out.code)); /* the cut may overtake the answer */
     TRY(lth_broker__reject(self, peer->handle, &out));
     return lth_broker__drop(self, peer->handle);
 }
