@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "golden"))
+for beside in ("golden", "tools"):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / beside))
 
 import kit  # noqa: E402
 from school import School  # noqa: E402
