@@ -653,6 +653,37 @@ static void other_datasets_are_left_alone(void **state)
     assert_int_equal(node_entries(&province, LTH_T_record), 2);
 }
 
+/* What failed at the school needs no definition's order: it is held at once, and stays the newest.
+ */
+static void later_holds_stay(void **state)
+{
+    (void)state;
+    static const record first[] = {{.op = LTH_OP_RANGE, .lo = 1, .hi = 5},
+                                   {.id = 3, .natural = "3"},
+                                   {.id = 9, .natural = "9", .flags = LTH_RECORD_INVALID}};
+    static const record second[] = {{.id = 2, .natural = "2", .flags = LTH_RECORD_INVALID},
+                                    {.id = 9, .natural = "9b", .flags = LTH_RECORD_INVALID}};
+    lth_txn *txn;
+    lth_cursor *cursor;
+    lth_slice key, value;
+    reload(&province, &nothing);
+    send_good(&province, &a, first, 3);
+    reload(&province, country_schema());
+    send_good(&province, &a, second, 2); /* Before the release, which comes with the same event. */
+    settle(&province);
+    assert_int_equal(live(&province), 1);
+    assert_int_equal(open_holds(&province), 2);
+    assert_int_equal(lth_store_begin(province.store, false, &txn), LTH_OK);
+    assert_int_equal(lth_cursor_open(txn, LTH_T_held, &cursor), LTH_OK);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(lth_cursor_next(cursor, &key, &value), LTH_OK);
+        assert_int_equal(lth_get64(key.p), 2); /* The second batch. */
+        assert_int_equal(lth_get32(key.p + 8), i);
+    }
+    lth_cursor_close(&cursor);
+    lth_store_abort(&txn);
+}
+
 /* Whose record it may be is known with the definition: the hold changes its place. */
 static void foreign_record_is_held_for_scope(void **state)
 {
@@ -719,6 +750,7 @@ int main(void)
                                        TEST(every_fault_leaves_a_whole_state),
                                        TEST(other_schools_go_first),
                                        TEST(other_datasets_are_left_alone),
+                                       TEST(later_holds_stay),
                                        TEST(foreign_record_is_held_for_scope),
                                        TEST(range_beside_withheld_records_ends_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
