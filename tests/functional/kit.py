@@ -121,7 +121,7 @@ class Node:
     def __init__(self, country, program, directory, org):
         self.country, self.program, self.dir, self.org = country, program, Path(directory), org
         self.process = None
-        self.file_limit = None
+        self.file_limit, self.log_level = None, "info"
         self.log_path = self.dir.parent / f"{self.dir.name}.log"
         self.socket = self.dir / "run/control.sock"
 
@@ -136,7 +136,7 @@ class Node:
         assert not self.running()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [str(self.program), "--node", str(self.dir), "--log-level", "info"], stdin=subprocess.DEVNULL,
+                [str(self.program), "--node", str(self.dir), "--log-level", self.log_level], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, env=self.country.programs.environ(), start_new_session=True,
                 preexec_fn=self.prepare)
         if wait:
