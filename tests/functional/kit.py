@@ -28,6 +28,7 @@ PATIENCE_S = float(os.environ.get("LTH_PATIENCE", "60"))
 PORTS = range(10000, 32000)
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+BROKEN = re.compile(r"(Address|Leak|Undefined\w*)Sanitizer|runtime error:|assert", re.I)
 RELOAD_EVENTS = (("reloaded", "configuration_loaded"), ("reload_refused", "configuration_refused"))
 
 
@@ -97,7 +98,7 @@ class Programs:
 
     def environ(self):
         out = {k: v for k, v in os.environ.items() if not k.startswith(("LIENTHONG_", "LC_", "LANG"))}
-        out.update(ASAN_OPTIONS="detect_leaks=0:abort_on_error=0", UBSAN_OPTIONS="halt_on_error=1")
+        out.update(ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="halt_on_error=1")
         return {**out, **self.env}
 
     def run(self, *args, env=None, **more):
@@ -308,13 +309,17 @@ class Country:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc):
-        for node in self.nodes:
-            node.kill()
-        if os.environ.get("LTH_KEEP"):
-            print(f"kept: {self.dir}")
-        else:
-            shutil.rmtree(self.dir, ignore_errors=True)
+    def __exit__(self, failure, *_):
+        try:
+            for node in self.nodes:
+                node.kill()
+            broken = [node.log_tail(60) for node in self.nodes if BROKEN.search(node.log())]
+        finally:
+            if os.environ.get("LTH_KEEP"):
+                print(f"kept: {self.dir}")
+            else:
+                shutil.rmtree(self.dir, ignore_errors=True)
+        assert failure or not broken, "\n".join(broken)
 
     def org(self, code, kind, under=None, **more):
         parents = [{"id": org_id(under).hex(), "type": "professional"}] if under else []

@@ -1,5 +1,6 @@
 """Sources that fail in every way seen at schools: said with a code, nothing deleted, the others go on."""
 import contextlib
+import hashlib
 import os
 import sqlite3
 
@@ -9,6 +10,7 @@ import kit
 from school import TABLES
 
 PUPILS = 8
+WRITES = 400
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +193,35 @@ def test_corrupt_page_in_mid_scan(bad):
         with open(school.path, "r+b") as file:
             file.seek(at)
             file.write(good)
+
+
+def test_a_value_too_long_to_be_read_whole(bad):
+    before, school = held_state(bad), bad.schools["s01"]
+    row = school.sql("SELECT id, ho_ten FROM hoc_sinh ORDER BY id LIMIT 1")[0]
+    school.sql("UPDATE hoc_sinh SET ho_ten = ? WHERE id = ?", "Á" * 300_000, row["id"])
+    said = wait_fault(bad, "truncated")
+    assert said["detail"] == "ho_ten"
+    others_go_on(bad)
+    assert {k: v[0] for k, v in held_state(bad).items()} == {k: v[0] for k, v in before.items()}
+    school.sql("UPDATE hoc_sinh SET ho_ten = ? WHERE id = ?", row["ho_ten"], row["id"])
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def test_scans_change_nothing_and_never_fail_the_schools_program(bad):
+    school = bad.schools["s01"]
+    before, seen = digest(school.path), table(bad)["ended_ms"]
+    scan(bad)
+    kit.wait_until(lambda: table(bad)["ended_ms"] > seen, "a scan")
+    assert digest(school.path) == before
+    with contextlib.closing(sqlite3.connect(school.path, timeout=0, isolation_level=None)) as db:
+        for i in range(WRITES):  # "database is locked" would be an exception here
+            if i % 10 == 0:
+                scan(bad)
+            db.execute("UPDATE hoc_sinh SET khoi = 1 + khoi % 3 WHERE id = (SELECT max(id) FROM hoc_sinh)")
 
 
 def held_at(node, **where):

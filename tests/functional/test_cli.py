@@ -178,6 +178,13 @@ def test_dataset_verbs(world, programs):
     assert programs.run("dataset", "proto", "pupill", datasets).returncode == NO
 
 
+@pytest.mark.parametrize("verb, document", [(["conf", "docs"], "config.md"), (["errors"], "errors.md")])
+def test_documents_are_as_printed(programs, verb, document):
+    done = programs.run(*verb)
+    assert done.returncode == YES
+    assert done.stdout == (kit.SOURCE / "docs" / document).read_text("utf-8")
+
+
 # ---- configuration errors
 
 def replaced(path, old, new):

@@ -39,6 +39,8 @@ def test_first_light(small):
 
     receipts_of_both_tiers(agent)
     assert world.bo.ask("held_list") == world.so.ask("held_list") == agent.ask("held_list") == []
+    for node in (agent, *world.tiers):
+        assert node.stop() == 0, node.log_tail()
 
 
 def receipts_of_both_tiers(agent):

@@ -133,5 +133,8 @@ def test_kills(country):
         assert agent.ask("held_list") == []
         for school in agent.rows("school"):
             assert school["state"] == "ok" and school["epoch"] == 1, "a kill costs no epoch"
+    for code, by in (("s01", "school"), ("s03", "host")):
+        shown = tree.bo.show("pupil", code, tree.schools[code].keys("pupil")[0])["provenance"]
+        assert shown["verified"] and shown["signed_by"] == by
     for node in tree.nodes:
-        assert "ERROR: AddressSanitizer" not in node.log() and "runtime error" not in node.log()
+        assert node.stop() == 0, node.log_tail()
