@@ -61,8 +61,9 @@ void sim_forge(sim *s, sim_node *node, lth_slice bytes)
         sim_say(s, "school %u: a second header for epoch %u seq %llu", school->index, h.epoch,
                 (unsigned long long)h.batch_seq);
     } else if (s->faults.ungranted) {
-        static void (*const kinds[])(lth_batch_header *) = {next_epoch, far_epoch};
-        kinds[sim_below(&s->rng, 2)](&h);
+        bool far = sim_below(&s->rng, 2) == 0;
+        school->cloned = school->cloned || !far; /* that epoch may come to be granted */
+        (far ? far_epoch : next_epoch)(&h);
     } else {
         return;
     }

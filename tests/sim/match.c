@@ -185,20 +185,16 @@ static bool valid(const shelf *h, const sim_row *row)
 }
 
 /* May a valid row wait? Yes, when it asked for a natural key that a record had which was held
- * itself, and so lived on in its older version. The hold is closed when the row changes again. */
+ * itself, and so lived on in its older version. The hold is closed when one of both changes again.
+ */
 static bool may_wait(const shelf *h, const sim_row *row)
 {
-    static uint8_t bytes[8192];
-    size_t n = sim_row_group(h->s, h->school, h->table, row, 1, bytes);
     bool taken = false, occupied = false;
     for (uint32_t i = 0; i < h->n; i++) {
         const item *it = &h->items[i];
-        const lth_group_view *view = lth_record_group(&it->view, 1);
         taken = taken || (it->is_hold && it->named && it->uid == row->uid && it->current &&
                           it->code == LTH_REFUSE_natural_key_taken);
-        occupied = occupied || (is_live(it) && it->uid != row->uid && view != NULL && view->shown &&
-                                lth_slice_equal(view->value, lth_slice_of(bytes, n)) &&
-                                find(h, &it->id, true) != NULL);
+        occupied = occupied || (it->is_hold && it->uid != row->uid);
     }
     /* A restored agent may believe that a key is taken which is free by now. */
     return taken || occupied || h->school->copies_restored > 0;
@@ -305,8 +301,14 @@ static void match_tier(const shelf *h, const shelf *entry, uint32_t must, uint32
     for (uint32_t i = 0; i < entry->n; i++) {
         const item *e = &entry->items[i];
         const item *mine = find(h, &e->id, e->is_hold);
-        if (mine == NULL) {
+        /* A tier that first hears of an origin in a later epoch never had what ended before. */
+        if (mine == NULL && (e->is_hold || is_live(e))) {
+            sim_say(h->s, "state %d at the entry, version %u %llu", (int)e->row.state, e->row.epoch,
+                    (unsigned long long)e->row.rec_seq);
             differ(h, "no record is lost", e->uid, e->is_hold ? "hold missing" : "missing");
+            continue;
+        }
+        if (mine == NULL) {
             continue;
         }
         if (!e->is_hold && (mine->row.state != e->row.state || mine->row.epoch != e->row.epoch ||

@@ -51,6 +51,7 @@ typedef struct sim_row {
     uint32_t uid;     /**< Never used again within its table. */
     uint32_t version; /**< Of its values. */
     char key[16];     /**< Local key; "" = NULL. */
+    bool moved;       /**< Had another key, or shared one. */
     uint32_t nat;     /**< Number of its natural key; 0 = missing. */
     uint32_t born;    /**< YYYYMMDD; 0 = NULL; 1 = a date that cannot be. */
     int32_t score;    /**< 0..100; others are not valid. */

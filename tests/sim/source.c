@@ -69,6 +69,7 @@ static void op_renumber(sim *s, sim_table *t, sim_row *row)
 {
     (void)s;
     (void)snprintf(row->key, sizeof row->key, "k%u", ++t->last_key);
+    row->moved = true;
 }
 
 static void op_rename(sim *s, sim_table *t, sim_row *row)
@@ -120,9 +121,12 @@ static void op_spoil(sim *s, sim_table *t, sim_row *row)
         give_up_natural(t, row->nat);
         row->nat = 0;
         break;
-    default:
+    default: {
+        sim_row *other = &t->rows[sim_below(&s->rng, t->n)];
         give_up_natural(t, row->nat);
-        row->nat = t->rows[sim_below(&s->rng, t->n)].nat;
+        row->nat = other->nat;
+        other->moved = row->moved = true;
+    }
     }
 }
 
@@ -132,9 +136,11 @@ static void op_bad_key(sim *s, sim_table *t, sim_row *row)
         return;
     }
     char key[sizeof row->key];
+    row->moved = true;
     memcpy(key, row->key, sizeof key);
     sim_row *fresh = add_row(t);
     draw_values(s, fresh);
+    fresh->moved = true;
     (void)snprintf(fresh->key, sizeof fresh->key, "%s", sim_below(&s->rng, 2) == 0 ? "" : key);
 }
 
@@ -311,6 +317,16 @@ bool sim_read_name(lth_slice group, uint32_t *uid, uint32_t *version)
     return false;
 }
 
+static bool was_left(const sim_table *table, uint32_t nat)
+{
+    for (uint32_t k = 0; k < table->n_left; k++) {
+        if (table->left[k] == nat) {
+            return true;
+        }
+    }
+    return table->n_left == sizeof table->left / sizeof table->left[0];
+}
+
 bool sim_natural_left(const sim_table *table, lth_slice natural)
 {
     const uint8_t *end = natural.p + natural.n;
@@ -320,12 +336,12 @@ bool sim_natural_left(const sim_table *table, lth_slice natural)
             (void)read_number(p + 3, end, &p);
             (void)read_number(p, end, &p);
             uint32_t nat = read_number(p, end, &p);
-            for (uint32_t k = 0; k < table->n_left; k++) {
-                if (table->left[k] == nat) {
-                    return true;
+            for (uint32_t k = 0; k < table->n; k++) {
+                if (table->rows[k].nat == nat && !table->rows[k].moved) {
+                    return was_left(table, nat);
                 }
             }
-            return table->n_left == sizeof table->left / sizeof table->left[0];
+            return true;
         }
     }
     return natural.n == 0;
