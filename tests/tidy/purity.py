@@ -10,7 +10,7 @@ import sys
 ALLOWED = re.compile(
     r"^("
     r"malloc|calloc|realloc|free|abort|__assert_fail"
-    r"|mem(cpy|move|set|cmp|chr)|str(len|cmp|ncmp|chr|nlen)"
+    r"|mem(cpy|move|set|cmp|chr)|str(len|cmp|ncmp|chr|nlen|cspn)|bcmp"
     r"|__(mem(cpy|move|set)|str(cpy|cat|ncpy))_chk|__stack_chk_fail|__chk_fail"
     r"|_GLOBAL_OFFSET_TABLE_"
     r"|utf8proc_\w+"  # Unicode tables; Debian's library needs malloc and free only
