@@ -34,7 +34,7 @@ static uint64_t now_ms(void)
 
 static int make_dir(const lth_cli *cli, const char *fmt_dir, const char *name, mode_t mode)
 {
-    char path[PATH_SIZE];
+    char path[PATH_SIZE + 64];
     snprintf(path, sizeof(path), "%s%s%s", fmt_dir, name[0] != '\0' ? "/" : "", name);
     if (mkdir(path, mode) == 0 || errno == EEXIST)
         return 0;
