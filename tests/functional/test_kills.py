@@ -1,4 +1,5 @@
 """Random kill -9 of every program while rows change: in the end every tier equals the schools."""
+import contextlib
 import os
 import random
 import signal
@@ -60,8 +61,9 @@ def kill_one(rng, tree, killed):
     if rng.random() < CAPTURE:
         agent = rng.choice(tree.agents)
         for pid in capture_children(agent):
-            os.kill(pid, signal.SIGKILL)
-            killed["capture"] = killed.get("capture", 0) + 1
+            with contextlib.suppress(ProcessLookupError):  # done in the meantime
+                os.kill(pid, signal.SIGKILL)
+                killed["capture"] = killed.get("capture", 0) + 1
         return
     node = rng.choice(tree.nodes)
     node.kill()
