@@ -52,6 +52,7 @@ int lth_daemon_parse(lth_daemon_options *out, const lth_daemon_text *text, int a
         {"lang", required_argument, NULL, 'g'}, {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},       {NULL, 0, NULL, 0}};
     const char *lang = NULL;
+    int answer = GO_ON; /* said after the last option: --lang may stand behind --help */
     *out = (lth_daemon_options){.node = getenv("LIENTHONG_NODE"), .level = LTH_LEVEL_NOTICE};
     for (int c; (c = getopt_long(argc, argv, "n:h", longs, NULL)) != -1;) {
         switch (c) {
@@ -62,18 +63,21 @@ int lth_daemon_parse(lth_daemon_options *out, const lth_daemon_text *text, int a
             lang = optarg;
             break;
         case 'l':
-            if (!parse_level(optarg, &out->level))
-                return usage(text, lang, USAGE);
+            answer = parse_level(optarg, &out->level) ? answer : USAGE;
             break;
         case 'V':
             printf("%s " LTH_VERSION "\n", text->name);
             return DONE;
         case 'h':
-            return usage(text, lang, DONE);
+            answer = answer == GO_ON ? DONE : answer;
+            break;
         default:
-            return usage(text, lang, USAGE);
+            answer = USAGE;
+            break;
         }
     }
     out->english = lth_english_wanted(lang);
-    return out->node != NULL && optind == argc ? GO_ON : usage(text, lang, USAGE);
+    if (answer == GO_ON && (out->node == NULL || optind != argc))
+        answer = USAGE;
+    return answer == GO_ON ? GO_ON : usage(text, lang, answer);
 }
