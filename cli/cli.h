@@ -61,6 +61,9 @@ void lth_cli_print_json(json_t *doc);
 const char *lth_cli_str(const json_t *object, const char *key);
 json_int_t lth_cli_int(const json_t *object, const char *key);
 
+/** Print an array of fields (name, title, value), one a line, in two columns. */
+void lth_cli_print_fields(const lth_cli *cli, const json_t *fields);
+
 /** Whole file with a limit; NULL with a message said. */
 uint8_t *lth_cli_read_file(const lth_cli *cli, const char *path, size_t max, size_t *size);
 /** Write a new file: temporary name, sync, rename; refuses an existing one unless @p replace. 0 or

@@ -146,6 +146,28 @@ json_int_t lth_cli_int(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
+/* Columns are counted in characters: a Vietnamese letter is several bytes. */
+static void pad(const char *text, int width)
+{
+    fputs(text, stdout);
+    for (; *text != '\0'; text++)
+        width -= ((unsigned char)*text & 0xC0) != 0x80 ? 1 : 0;
+    printf("%*s", width > 0 ? width : 0, "");
+}
+
+void lth_cli_print_fields(const lth_cli *cli, const json_t *fields)
+{
+    size_t i;
+    const json_t *field;
+    json_array_foreach(fields, i, field)
+    {
+        const char *value = lth_cli_str(field, "value");
+        fputs("    ", stdout);
+        pad(lth_cli_str(field, cli->english ? "name" : "title"), 24);
+        printf(" %s\n", value[0] != '\0' ? value : "-");
+    }
+}
+
 uint8_t *lth_cli_read_file(const lth_cli *cli, const char *path, size_t max, size_t *size)
 {
     FILE *in = fopen(path, "rb");

@@ -50,11 +50,7 @@ static void print_group(const lth_cli *cli, const json_t *group)
            shown ? ""
                  : lth_cli_say(cli, "không gửi tới nút này (chỉ có cam kết)",
                                "withheld from this node (commitment only)"));
-    size_t i;
-    const json_t *field;
-    json_array_foreach(json_object_get(group, "fields"), i, field)
-        printf("    %-22s %s\n", lth_cli_str(field, cli->english ? "name" : "title"),
-               lth_cli_str(field, "value"));
+    lth_cli_print_fields(cli, json_object_get(group, "fields"));
 }
 
 static void print_record(const lth_cli *cli, const json_t *row)

@@ -1,18 +1,6 @@
 /* source check ORG [DATASET], source scan ORG: asked of the agent. */
 #include "cli/cli.h"
 
-static void print_fields(const lth_cli *cli, const json_t *row)
-{
-    size_t i;
-    const json_t *field;
-    json_array_foreach(json_object_get(row, "fields"), i, field)
-    {
-        const char *value = lth_cli_str(field, "value");
-        printf("    %-22s %s\n", lth_cli_str(field, cli->english ? "name" : "title"),
-               value[0] != '\0' ? value : "-");
-    }
-}
-
 static void print_row(const lth_cli *cli, const json_t *row)
 {
     const json_t *fault = json_object_get(row, "fault");
@@ -21,7 +9,7 @@ static void print_row(const lth_cli *cli, const json_t *row)
         printf(": %s (%s) %s", lth_cli_str(fault, cli->english ? "en" : "vi"),
                lth_cli_str(fault, "code"), lth_cli_str(row, "detail"));
     putchar('\n');
-    print_fields(cli, row);
+    lth_cli_print_fields(cli, json_object_get(row, "fields"));
 }
 
 static int show(const lth_cli *cli, json_t *request)
