@@ -51,7 +51,7 @@ void sim_trace(sim *s, const char *what, const void *bytes, size_t n)
     s->events++;
 }
 
-static void say(const sim *s, const char *fmt, va_list args)
+LTH_PRINTF(2, 0) static void say(const sim *s, const char *fmt, va_list args)
 {
     (void)fprintf(stderr, "%9.3f ", (double)(s->now / SIM_MS) / 1000.0);
     (void)vfprintf(stderr, fmt, args);
