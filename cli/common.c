@@ -83,6 +83,9 @@ int lth_cli_socket(const lth_cli *cli, char *out, size_t size)
         return lth_cli_fail(cli, 2, "chưa nói nút nào: --node THƯ_MỤC hoặc biến LIENTHONG_NODE",
                             "which node? use --node DIR or LIENTHONG_NODE", "");
     struct stat st;
+    if (stat(cli->node, &st) != 0 && errno == EACCES)
+        return lth_cli_fail(cli, 4, "không có quyền: chạy bằng tài khoản của dịch vụ hoặc root",
+                            "not permitted: run as the service's account or as root", cli->node);
     if (stat(cli->node, &st) != 0)
         return lth_cli_fail(cli, errno == ENOENT ? 3 : 2, cli->node, cli->node, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
@@ -91,6 +94,14 @@ int lth_cli_socket(const lth_cli *cli, char *out, size_t size)
         return lth_cli_fail(cli, 2, "đường dẫn quá dài", "path too long", cli->node);
     memcpy(out, cli->node, strlen(cli->node) + 1);
     return 0;
+}
+
+static const char *whom_to_ask(const lth_cli *cli, const json_t *answer)
+{
+    return strcmp(lth_cli_str(answer, "code"), "unknown_verb") != 0
+               ? ""
+               : lth_cli_say(cli, "source thì hỏi agent; counts, record thì hỏi broker",
+                             "source is asked of an agent; counts and record of a broker");
 }
 
 int lth_cli_ask(const lth_cli *cli, json_t *request, void (*row)(void *ctx, const json_t *row),
@@ -107,7 +118,7 @@ int lth_cli_ask(const lth_cli *cli, json_t *request, void (*row)(void *ctx, cons
                                diag.text);
         else if (json_object_get(answer, "code") != NULL)
             (void)lth_cli_fail(cli, status, lth_cli_str(answer, "vi"), lth_cli_str(answer, "en"),
-                               "");
+                               whom_to_ask(cli, answer));
     }
     json_decref(request);
     if (end != NULL)

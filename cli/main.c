@@ -31,7 +31,8 @@ static const lth_cli_verb verbs[] = {
      "tạo thư mục của một nút trung chuyển", "make a broker's directory", init_node_options,
      lth_cli_init_broker},
     {"init agent",
-     "DIR --ca DIR --org CODE --parent DIR [--school CODE]... [--endpoint ENDPOINT] [--orgs FILE]",
+     "DIR --ca DIR --org CODE --parent DIR [--school CODE]... [--endpoint ENDPOINT] [--orgs FILE] "
+     "[--config DIR]",
      "tạo thư mục của một nút tại trường (hoặc chạy thay nhiều trường)",
      "make an agent's directory", init_node_options, lth_cli_init_agent},
     {"conf check", "[DIR]", "kiểm tra cấu hình, chưa áp dụng",
@@ -56,7 +57,7 @@ static const lth_cli_verb verbs[] = {
      lth_cli_held_show},
     {"record list", "DATASET [--org ORG]", "các bản ghi của một tập dữ liệu",
      "records of a dataset", list_options, lth_cli_record_list},
-    {"record show", "DATASET ORG KEY [--proof FILE]",
+    {"record show", "DATASET ORG KEY [--proof FILE [--force]]",
      "một bản ghi: nhóm nào hiện, giá trị từ đâu; KEY = khoá tự nhiên nối bằng / hoặc id:HEX",
      "one record: groups, where each value came from; KEY = natural key joined by / or id:HEX",
      show_options, lth_cli_record_show},

@@ -18,7 +18,7 @@ static int badness_node(const json_t *row)
         cut = true;
     double used = (double)lth_cli_int(row, "store_used"),
            max = (double)lth_cli_int(row, "store_max");
-    return (cut ? 2 : 0) + (max > 0 && used > 0.8 * max ? 2 : 0);
+    return (cut ? 5 : 0) + (max > 0 && used > 0.8 * max ? 2 : 0);
 }
 
 static int badness_peer(const json_t *row)
@@ -56,6 +56,38 @@ static void ago(const lth_cli *cli, char *out, size_t size, json_int_t ms)
                  (long long)(seconds / 3600));
 }
 
+/* An agent's link; refused is not down: waiting does not help. */
+static void print_link(const lth_cli *cli, const json_t *row)
+{
+    const char *broker = lth_cli_str(row, "broker");
+    bool refused = strcmp(lth_cli_str(row, "link"), "refused") == 0;
+    if (json_is_true(json_object_get(row, "link_up")))
+        printf(lth_cli_say(cli, "; kết nối tới %s thông", "; link to %s up"), broker);
+    else
+        printf(refused ? lth_cli_say(cli,
+                                     "; %s TỪ CHỐI kết nối: xem chứng thư của nút này trong peers/ "
+                                     "của broker, và parent.crt",
+                                     "; %s REFUSES the link: look at this node's certificate in "
+                                     "the broker's peers/, and at parent.crt")
+                       : lth_cli_say(cli, "; kết nối tới %s ĐỨT", "; link to %s DOWN"),
+               broker);
+}
+
+static const char *state_text(const lth_cli *cli, const json_t *row)
+{
+    static const char *const texts[][3] = {
+        {"waiting", "chờ kết nối", "waiting for the link"},
+        {"no_epoch", "chưa được cấp kỳ", "no epoch granted yet"},
+        {"resync", "đang gửi lại toàn bộ", "sending everything again"},
+        {"stopped", "BỊ DỪNG", "STOPPED"},
+    };
+    const char *state = lth_cli_str(row, "state");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (strcmp(texts[i][0], state) == 0)
+            return lth_cli_say(cli, texts[i][1], texts[i][2]);
+    return state;
+}
+
 static void print_node(const lth_cli *cli, const json_t *row)
 {
     printf("%s %s", lth_cli_say(cli, "nút", "node"), lth_cli_str(row, "org"));
@@ -80,11 +112,8 @@ static void print_node(const lth_cli *cli, const json_t *row)
                                                            : lth_cli_say(cli, "ĐỨT", "DOWN"),
                (long long)waiting);
     }
-    const json_t *link = json_object_get(row, "link_up");
-    if (link != NULL)
-        printf("; %s %s", lth_cli_say(cli, "kết nối", "link"),
-               json_is_true(link) ? lth_cli_say(cli, "thông", "up")
-                                  : lth_cli_say(cli, "ĐỨT", "DOWN"));
+    if (json_object_get(row, "link_up") != NULL)
+        print_link(cli, row);
     putchar('\n');
 }
 
@@ -118,7 +147,7 @@ static void print_school(const lth_cli *cli, const json_t *row)
 {
     printf(lth_cli_say(cli, "  trường %s: %s, kỳ %lld, gói %lld, chờ gửi %lld",
                        "  school %s: %s, epoch %lld, batch %lld, %lld waiting"),
-           lth_cli_str(row, "org"), lth_cli_str(row, "state"), (long long)lth_cli_int(row, "epoch"),
+           lth_cli_str(row, "org"), state_text(cli, row), (long long)lth_cli_int(row, "epoch"),
            (long long)lth_cli_int(row, "batch_seq"), (long long)lth_cli_int(row, "outbox"));
     size_t i;
     const json_t *receipt;

@@ -92,12 +92,43 @@ def test_status_check_says_no_when_the_parent_is_away(world):
         world.bo.start()
 
 
+def test_agent_tells_a_lost_link_from_a_refused_one(world):
+    agent = world.agents["s01"]
+    own = next(world.so.dir.glob("peers/s01-*.crt"))
+
+    def first_line(wanted):
+        return kit.wait_until(lambda: wanted in (line := agent.cli("--lang", "en", "status").stdout.splitlines()[0]) and line,
+                              lambda: agent.cli("--lang", "en", "status").stdout)
+    world.so.stop()
+    kept = own.read_bytes()
+    try:
+        assert first_line(" DOWN").startswith("node s01"), "worst first"
+        own.unlink()
+        world.so.start()
+        assert "peers/" in first_line(" REFUSES ")
+    finally:
+        own.write_bytes(kept)
+        world.so.stop()
+        world.so.start()
+    kit.wait_until(lambda: agent.cli("status", "--check").returncode == YES, lambda: agent.cli("status").stdout)
+
+
 # ---- exit statuses
 
 def test_no(world, key):
     for args in (["record", "show", "pupil", "s01", "99900000000000"], ["record", "show", "pupil", "s01", "id:" + "0" * 32]):
         done = world.bo.cli(*args)
         assert done.returncode == NO and done.stderr.startswith("lienthong: ")
+    for node in (world.bo, world.agents["s01"]):
+        assert node.cli("held", "list").returncode == YES
+        assert node.cli("held", "show", "99999", "0").returncode == NO
+
+
+def test_a_verb_of_the_other_program_says_whom_to_ask(world):
+    done = world.bo.cli("--lang", "en", "source", "check", "s01")
+    assert done.returncode == USAGE and "of an agent" in done.stderr
+    done = world.agents["s01"].cli("--lang", "en", "counts")
+    assert done.returncode == USAGE and "of a broker" in done.stderr
 
 
 @pytest.mark.parametrize("args", [
