@@ -222,9 +222,12 @@ static void work(lth_child *child, lth_mono now)
     /* All it wrote was read, and the way it ended is known. */
     if (!child->over && child->exited && child->process.from < 0)
         finish(child, LTH_MONO_NEVER, LTH_SCAN_child_failed, child->how);
-    if (!child->exited && now >= child->deadline) {
+    /* Also of one that has exited: a process that a driver left behind may hold the pipe open. */
+    if (now >= child->deadline) {
         child->deadline = LTH_MONO_NEVER;
-        fail(child, LTH_SCAN_timeout, "");
+        if (!child->exited)
+            lth_platform_kill(child->process.pid);
+        finish(child, LTH_MONO_NEVER, LTH_SCAN_timeout, "");
     }
 }
 

@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "agents/shell/children.h"
 
@@ -203,6 +205,30 @@ static void test_time_limit(void **state)
     expect_both(&t, LTH_SCAN_timeout, "");
 }
 
+/* It is gone, but a process that it left behind holds the pipe. */
+static void test_time_limit_of_one_left_behind(void **state)
+{
+    (void)state;
+    told t;
+    siginfo_t info;
+    struct pollfd fds[8];
+    char script[256], command[128];
+    snprintf(script, sizeof script, "cat >/dev/null; tail -f /dev/null & echo $! >%s/left", dir);
+    instead(script);
+    assert_int_equal(begin(&t, NULL), LTH_OK);
+    while (lth_children_poll(&children, fds, 8) > 1) /* until the request is written */
+        lth_children_work(&children, LTH_MONO_S(130) - 1);
+    assert_int_equal(waitid(P_ALL, 0, &info, WEXITED | WNOWAIT), 0);
+    lth_children_work(&children, LTH_MONO_S(130) - 1);
+    assert_int_equal(t.overs, 0);
+    lth_children_work(&children, LTH_MONO_S(130));
+    snprintf(command, sizeof command, "kill $(cat %s/left)", dir);
+    assert_int_equal(system(command), 0);
+    assert_null(children.first);
+    assert_int_equal(t.overs, 1);
+    expect_both(&t, LTH_SCAN_timeout, "");
+}
+
 static void test_dropped(void **state)
 {
     (void)state;
@@ -278,8 +304,9 @@ int main(int argc, char **argv)
     kit_program = argv[1];
     assert_true(lth_platform_signals() >= 0); /* as the agent does: a broken pipe kills nobody */
     const struct CMUnitTest tests[] = {
-        T(test_the_real_one), T(test_death),   T(test_lies),      T(test_an_end_too_early),
-        T(test_time_limit),   T(test_dropped), T(test_not_there), T(test_password),
+        T(test_the_real_one),     T(test_death),      T(test_lies),
+        T(test_an_end_too_early), T(test_time_limit), T(test_time_limit_of_one_left_behind),
+        T(test_dropped),          T(test_not_there),  T(test_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
