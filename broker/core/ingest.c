@@ -135,13 +135,14 @@ static void name_batch(const broker_batch *b, lth_frame_reject *out)
 }
 
 /* A batch refused for good between brokers stops its origin here too: the next one it may send is
- * the first of a granted epoch, which then need not close where this head stands. */
+ * the first of a granted epoch, which then need not close where this head stands. Who sent it is
+ * asked here as well, because an unreadable one was refused before that. */
 static lth_err stop_origin(lth_broker *self, broker_batch *b, const broker_verdict *v)
 {
     const lth_batch_header *h = &b->c->batch.header;
-    (void)self;
     if (b->entry || b->org == NULL || lth_refusal_class_of(v->code) != LTH_REFUSAL_STOPPED ||
-        v->code == LTH_REFUSE_not_carrier || v->code == LTH_REFUSE_epoch_closed) {
+        v->code == LTH_REFUSE_epoch_closed ||
+        !lth_broker__may_carry(self, &b->peer->org, &b->org->id)) {
         return LTH_OK;
     }
     TRY(lth_broker__head_get(b->txn, &h->origin, h->stream, &b->head, &b->has_head));

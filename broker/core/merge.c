@@ -96,9 +96,10 @@ static bool author_in_place(lth_broker *self, const broker_batch *b, const lth_c
 }
 
 /* The entry broker decides; behind it only what this node alone can see is added: scope, so that no
- * statement of another broker opens one school's records to another, and what this node cannot
- * judge yet. The entry broker may have known as little: then what the school says of its own record
- * counts, and here, once this node waited for the definition, its own judgement. */
+ * statement of another broker opens one school's records to another, an operation that no schema
+ * allows, and what this node cannot judge yet. The entry broker may have known as little: then what
+ * the school says of its own record counts, and here, once this node waited for the definition, its
+ * own judgement. */
 static uint16_t disposition(lth_broker *self, const broker_batch *b, uint32_t index)
 {
     const lth_checked_record *r = &b->c->records[index];
@@ -106,7 +107,8 @@ static uint16_t disposition(lth_broker *self, const broker_batch *b, uint32_t in
     if (r->slot != 0 && r->code == LTH_REFUSE_none && !author_in_place(self, b, r)) {
         return LTH_REFUSE_scope;
     }
-    if (b->entry || r->code == LTH_REFUSE_scope || attested == LTH_REFUSE_await_definition) {
+    if (b->entry || r->code == LTH_REFUSE_scope || r->code == LTH_REFUSE_bad_op ||
+        attested == LTH_REFUSE_await_definition) {
         return r->code;
     }
     bool own = b->again != 0 || r->code == LTH_REFUSE_await_definition ||

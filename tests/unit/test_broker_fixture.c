@@ -475,6 +475,9 @@ static void fill_groups(lth_record_new *out, const record *r, uint32_t org)
         *lo = record_id(org, r->lo);
         out->record_id = record_id(org, r->hi);
         put_group(out, 1, lth_slice_of(lo->b, sizeof lo->b));
+        if (r->study != NULL) {
+            put_group(out, 2, text(2, r->study));
+        }
     } else if (r->official != NULL) {
         put_group(out, 3, text(3, r->official));
     } else {

@@ -88,7 +88,7 @@ typedef struct record {
     const char *natural, *study, *secret, *official; /**< NULL = empty; official: group 3 alone. */
     uint32_t flags;
     uint16_t dataset; /**< 0 = DATASET. */
-    uint32_t lo, hi;  /**< RANGE. */
+    uint32_t lo, hi;  /**< RANGE; one with a study group beside them is malformed. */
 } record;
 
 typedef struct batch {

@@ -343,6 +343,73 @@ static void permanent_refusal_stops_one_origin_until_a_new_epoch(void **state)
     assert_int_equal(head.state, LTH_ORIGIN_OK);
 }
 
+/* A frame of the province, changed on its way to the ministry. */
+static void send_up(const lth_frame *frame)
+{
+    lth_event event = {.kind = LTH_EVENT_FRAME,
+                       .peer = PEER_OF(ORG_PROVINCE),
+                       .user = test_org(ORG_PROVINCE),
+                       .role = LTH_ROLE_BROKER,
+                       .frame = frame};
+    node_event(&ministry, &event);
+}
+
+/* What cannot be read names an origin that nobody has vouched for. */
+static void unreadable_batch_stops_no_origin_of_others(void **state)
+{
+    (void)state;
+    lth_id stranger = test_org(ORG_STRANGER);
+    lth_head head = {.at = {.epoch = 1, .seq = 5}};
+    uint8_t key[24] = {0}, value[160];
+    lth_txn *txn;
+    memcpy(key, stranger.b, sizeof stranger.b);
+    size_t size = lth_head_encode(value, &head);
+    assert_int_equal(lth_store_begin(ministry.store, true, &txn), LTH_OK);
+    assert_int_equal(lth_put_kv(txn, LTH_T_head, lth_slice_of(key, sizeof key),
+                                lth_slice_of(value, size), LTH_PUT),
+                     LTH_OK);
+    assert_int_equal(lth_store_commit(&txn), LTH_OK);
+
+    school other = {.n = ORG_STRANGER, .at = {.epoch = 1, .seq = 5}, .next_rec_seq = 1};
+    batch b = school_batch(&other, pupils, 1);
+    b.header[19] = 1; /* flags */
+    lth_frame frame = {.kind = LTH_FRAME_BATCH,
+                       .batch = {.signed_header = {b.header, sizeof b.header},
+                                 .body = b.body,
+                                 .lane = LTH_LANE_LIVE,
+                                 .out_no = 1}};
+    send_up(&frame);
+    const lth_frame *no = node_take(&ministry, PEER_OF(ORG_PROVINCE), LTH_FRAME_REJECT);
+    assert_int_equal(no->reject.code, LTH_REFUSE_bad_header);
+    assert_true(node_head(&ministry, ORG_STRANGER, &head));
+    assert_int_equal(head.state, LTH_ORIGIN_OK);
+}
+
+static void make_snapshot(lth_batch_header *header)
+{
+    header->kind = LTH_KIND_SNAPSHOT;
+}
+
+/* An entry broker that attests a malformed RANGE as good does not bring the tier above down. */
+static void attested_malformed_range_is_held_above(void **state)
+{
+    (void)state;
+    static const record range[] = {{.op = LTH_OP_RANGE, .lo = 0, .hi = 9, .study = "too much"}};
+    static lth_attest attest;
+    static uint8_t bytes[LTH_ATTEST_BYTES_MAX];
+    batch b = school_batch_edited(&a, range, 1, make_snapshot);
+    assert_null(send_batch(&province, &a, &b));
+    lth_frame *up = (lth_frame *)(uintptr_t)node_take(&province, LTH_PEER_PARENT, LTH_FRAME_BATCH);
+    assert_true(lth_attest_decode(&attest, up->batch.attest));
+    assert_int_equal(attest.n_held, 1);
+    assert_int_equal(attest.held[0].code, LTH_REFUSE_bad_op);
+    attest.n_held = 0;
+    up->batch.attest = lth_slice_of(bytes, lth_attest_sign(bytes, &attest, &province.signer));
+    send_up(up);
+    assert_null(node_take(&ministry, PEER_OF(ORG_PROVINCE), LTH_FRAME_REJECT));
+    assert_int_equal(node_entries(&ministry, LTH_T_held), 1);
+}
+
 static void attestation_is_demanded_from_a_broker(void **state)
 {
     (void)state;
@@ -440,6 +507,8 @@ int main(void)
                                        TEST(lost_refusal_is_noticed_by_its_missing_receipt),
                                        TEST(stalled_link_greets_again),
                                        TEST(permanent_refusal_stops_one_origin_until_a_new_epoch),
+                                       TEST(unreadable_batch_stops_no_origin_of_others),
+                                       TEST(attested_malformed_range_is_held_above),
                                        TEST(attestation_is_demanded_from_a_broker),
                                        TEST(receipts_are_repeated_on_every_new_link),
                                        TEST(lane_order_and_change_of_lane),
