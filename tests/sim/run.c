@@ -7,6 +7,7 @@
 #define CONVERGE_WITHIN (60 * 60 * SIM_S)
 #define SETTLE          (40 * SIM_S) /* after convergence: what is told by the way arrives */
 #define POLL            SIM_S
+#define FRAMES_MAX      60000u /* a world at peace sends a tenth of it */
 
 /* ---- chance: splitmix64 ---- */
 
@@ -109,6 +110,10 @@ static void advance(sim *s, uint64_t until)
             return;
         }
         s->now = at > s->now ? at : s->now;
+        if (s->frames > FRAMES_MAX) {
+            sim_fail(s, SIM_LIVENESS, "no node goes round in circles", "%llu frames",
+                     (unsigned long long)s->frames);
+        }
         sim_faults_run(s);
         sim_network_run(s);
         for (uint32_t i = 0; i < s->n_schools; i++) {
