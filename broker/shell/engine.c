@@ -9,9 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PARENT_QUEUE_HIGH  (8u * 1024u * 1024u)
-#define STATUS_EVERY       LTH_MONO_MS(200)
-#define STATUS_PEERS_MAX   20000u
+#define PARENT_QUEUE_HIGH (8u * 1024u * 1024u)
+#define STATUS_EVERY      LTH_MONO_MS(200)
+#define STATUS_PEERS_MAX  20000u
+/* How long the commit of answers from above may wait for other work to share it. */
+#define PATIENCE           LTH_MONO_MS(3)
 #define STORE_FULL_WAIT_MS 30000u
 
 lth_now lth_clock_now(void)
@@ -171,25 +173,40 @@ static void check_late_key(lth_engine *engine, lth_slot *slot)
         check_batch(engine, &engine->writer_hasher, slot);
 }
 
-/* Nothing but answers of the tiers above that are passed on: those are signed there, so they go
- * down before they are stored here. */
-static bool only_passes_on(lth_slot *const *slots, size_t n)
+/* An answer of the tiers above promises nothing of this store: receipts were signed there. It may
+ * be passed on before it is stored here, and its commit may wait a moment for company. */
+static bool is_answer_from_above(const lth_slot *slot)
 {
-    for (size_t i = 0; i < n; i++) {
-        const lth_event *event = &slots[i]->event;
-        if (event->kind != LTH_EVENT_FRAME || event->peer != LTH_PEER_PARENT ||
-            event->frame == NULL || event->frame->kind != LTH_FRAME_RECEIPT)
-            return false;
-    }
-    return n > 0;
+    const lth_event *event = &slot->event;
+    if (event->kind != LTH_EVENT_FRAME || event->peer != LTH_PEER_PARENT || event->frame == NULL)
+        return false;
+    lth_frame_kind kind = event->frame->kind;
+    return kind == LTH_FRAME_RECEIPT || kind == LTH_FRAME_LINK_ACK || kind == LTH_FRAME_CREDIT ||
+           kind == LTH_FRAME_HEARTBEAT;
 }
 
-/* One transaction: the first slot and all that are ready behind it, up to the step's limit. */
+/* What else goes into the step under way: all that is ready, and after answers from above alone
+ * also what comes until @p patience. NULL ends the step. */
+static lth_err next_of_step(lth_engine *engine, size_t n, lth_mono patience, lth_slot **out)
+{
+    *out = NULL;
+    if (n == LTH_RING_SLOTS || lth_broker_step_full(engine->core))
+        return LTH_OK;
+    lth_err err = patience != 0 ? drain_actions(engine) : LTH_OK;
+    if (err == LTH_OK)
+        *out = lth_ring_take(&engine->ring, patience);
+    /* reload and stop are published into an empty ring only */
+    LTH_ASSERT(*out == NULL || (*out)->kind == LTH_SLOT_MESSAGE || (*out)->kind == LTH_SLOT_EVENT);
+    return err;
+}
+
+/* One transaction: the first slot (NULL: the timer) and what belongs to its step. */
 static lth_err writer_step(lth_engine *engine, lth_slot *first, lth_diag *diag)
 {
     lth_slot *slots[LTH_RING_SLOTS];
     size_t n = 0;
     lth_txn *txn = NULL;
+    lth_mono patience = lth_clock_now().mono + PATIENCE;
     lth_err err = lth_store_begin(engine->store, true, &txn);
     if (err != LTH_OK)
         return lth_fail(diag, err, "store: begin: %s", lth_err_text(err));
@@ -200,15 +217,12 @@ static lth_err writer_step(lth_engine *engine, lth_slot *first, lth_diag *diag)
     for (lth_slot *slot = first; slot != NULL && err == LTH_OK;) {
         slots[n++] = slot;
         check_late_key(engine, slot);
+        patience = is_answer_from_above(slot) ? patience : 0;
         err = lth_broker_handle(engine->core, txn, lth_clock_now(), &slot->event, diag);
-        slot = err == LTH_OK && n < LTH_RING_SLOTS && !lth_broker_step_full(engine->core)
-                   ? lth_ring_take(&engine->ring, 0)
-                   : NULL;
-        /* reload and stop are published into an empty ring only */
-        LTH_ASSERT(slot == NULL || slot->kind == LTH_SLOT_MESSAGE || slot->kind == LTH_SLOT_EVENT);
+        slot = NULL;
+        if (err == LTH_OK)
+            err = next_of_step(engine, n, patience, &slot);
     }
-    if (err == LTH_OK && only_passes_on(slots, n))
-        err = drain_actions(engine);
     if (err == LTH_OK)
         err = commit_step(engine, &txn);
     else
