@@ -35,6 +35,11 @@ lth_err lth_broker__send(lth_broker *self, lth_peer to, const lth_frame *frame)
     return push(self, &action);
 }
 
+bool lth_broker__crowded(const lth_broker *self)
+{
+    return self->n_actions >= ACTIONS_MAX / 2;
+}
+
 lth_err lth_broker__drop(lth_broker *self, lth_peer peer)
 {
     lth_action action = {.kind = LTH_ACTION_DROP_PEER, .peer = peer};

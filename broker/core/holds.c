@@ -2,7 +2,8 @@
 
 /* A record of somebody else must not touch the owner's own hold of it: holds for scope have a place
  * of their own under the sender's prefix. */
-#define SLOT_SCOPE 0xffffu
+#define SLOT_SCOPE  0xffffu
+#define TELL_A_TICK 4096u /* Open holds repeated in one second, to all. */
 
 static void hold_key(const broker_batch *b, const lth_checked_record *r, uint16_t code,
                      uint8_t key[20])
@@ -20,6 +21,9 @@ static lth_err tell(lth_broker *self, lth_peer to, const lth_held_row *row, uint
 {
     if (to == LTH_PEER_PARENT || !lth_id_equal(&row->tier_org, &self->env.org)) {
         return LTH_OK; /* Nobody listens, or its school heard of it from the broker that held it. */
+    }
+    if (lth_broker__crowded(self)) {
+        return LTH_OK; /* The receipt says how many are open. */
     }
     lth_frame frame = {.kind = LTH_FRAME_HELD,
                        .held = {.origin = row->origin,
@@ -201,29 +205,69 @@ static lth_err repeat(lth_broker *self, lth_txn *txn, const broker_origin *origi
     return own ? tell(self, origin->peer, &row, index) : LTH_OK;
 }
 
+/* Before the first hold that this origin has of @p dataset. */
+static void tell_start(broker_origin *origin, uint16_t dataset)
+{
+    memset(origin->tell_from, 0, sizeof origin->tell_from);
+    lth_put16(origin->tell_from, dataset);
+    memcpy(origin->tell_from + 2, origin->id.b, 8);
+}
+
 /* Holds are found by dataset and owner, also those of datasets that no schema here names: from one
  * dataset that has holds the search goes on to the next. */
-lth_err lth_broker__holds_repeat(lth_broker *self, lth_txn *txn, const broker_origin *origin)
+static lth_err tell_slice(lth_broker *self, lth_txn *txn, broker_origin *origin, uint32_t *room)
 {
-    uint8_t from[10] = {0};
+    uint8_t *from = origin->tell_from;
     lth_slice key, place;
     lth_cursor *cursor;
-    memcpy(from + 2, origin->id.b, 8);
     TRY(lth_cursor_open(txn, LTH_T_heldby, &cursor));
-    lth_err err = lth_cursor_seek(cursor, lth_slice_of(from, sizeof from), &key, &place);
-    while (err == LTH_OK) {
-        int order = memcmp(key.p + 2, from + 2, 8);
+    lth_err err =
+        lth_cursor_seek(cursor, lth_slice_of(from, sizeof origin->tell_from), &key, &place);
+    while (err == LTH_OK && *room > 0) {
+        int order = memcmp(key.p + 2, origin->id.b, 8);
         uint16_t dataset = lth_get16(key.p);
         if (order == 0) {
+            (*room)--;
             err = repeat(self, txn, origin, place);
             err = err == LTH_OK ? lth_cursor_next(cursor, &key, &place) : err;
         } else if (order > 0 && dataset == UINT16_MAX) {
             err = LTH_E_NOT_FOUND;
         } else {
-            lth_put16(from, (uint16_t)(dataset + (order > 0)));
-            err = lth_cursor_seek(cursor, lth_slice_of(from, sizeof from), &key, &place);
+            tell_start(origin, (uint16_t)(dataset + (order > 0)));
+            err =
+                lth_cursor_seek(cursor, lth_slice_of(from, sizeof origin->tell_from), &key, &place);
         }
     }
+    if (err == LTH_OK) {
+        memcpy(from, key.p, sizeof origin->tell_from);
+    }
     lth_cursor_close(&cursor);
-    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+    if (err == LTH_E_NOT_FOUND) {
+        origin->telling = false;
+        self->n_telling--;
+        return LTH_OK;
+    }
+    return err;
+}
+
+lth_err lth_broker__holds_repeat(lth_broker *self, lth_txn *txn, broker_origin *origin)
+{
+    uint32_t room = SLICE_MAX;
+    self->n_telling += origin->telling ? 0 : 1;
+    origin->telling = true;
+    tell_start(origin, 0);
+    return tell_slice(self, txn, origin, &room);
+}
+
+lth_err lth_broker__holds_tell(lth_broker *self, lth_txn *txn)
+{
+    uint32_t left = TELL_A_TICK;
+    for (uint32_t i = 0; i < self->n_origins && self->n_telling > 0 && left > 0; i++) {
+        uint32_t slice = left < SLICE_MAX ? left : SLICE_MAX, room = slice;
+        if (self->origins[i].telling) {
+            TRY(tell_slice(self, txn, &self->origins[i], &room));
+            left -= slice - room;
+        }
+    }
+    return LTH_OK;
 }

@@ -85,6 +85,8 @@ typedef struct broker_origin {
     lth_mono requeue_at;
     lth_position from; /**< Hash unused. */
     uint8_t lane;
+    bool telling;          /**< Its peer is being told the open holds. */
+    uint8_t tell_from[20]; /**< Next key of `heldby` to look at. */
 } broker_origin;
 
 /** What becomes of one record of a batch. */
@@ -164,6 +166,7 @@ struct lth_broker {
     uint32_t *touched; /**< Origins with a receipt due. */
     uint32_t n_touched, cap_touched;
     uint32_t n_requeues;
+    uint32_t n_telling; /**< Origins with `telling`. */
     lth_mono requeue_due;
 
     broker_link link;
@@ -252,6 +255,8 @@ lth_err lth_broker__meta_save(lth_broker *self, lth_txn *txn);
 
 /* ---- actions.c ---- */
 lth_err lth_broker__send(lth_broker *self, lth_peer to, const lth_frame *frame);
+/** So much waits to be sent that a notice nobody depends on is left out? */
+bool lth_broker__crowded(const lth_broker *self);
 lth_err lth_broker__drop(lth_broker *self, lth_peer peer);
 /** Copy into the arena of actions. LTH_E_NOMEM. */
 lth_err lth_broker__keep(lth_broker *self, lth_slice *bytes);
@@ -327,8 +332,10 @@ lth_err lth_broker__unhold_own(lth_broker *self, broker_batch *b, uint32_t index
 /** A RANGE closes the holds of the records in (lo, hi] that its batch does not name. */
 lth_err lth_broker__unhold_range(lth_broker *self, broker_batch *b, uint32_t index,
                                  const lth_id *lo, const lth_id *hi);
-/** Tell the peer of an origin, which greets, every open hold of it. */
-lth_err lth_broker__holds_repeat(lth_broker *self, lth_txn *txn, const broker_origin *origin);
+/** Tell the peer of an origin, which greets, every open hold of it: a slice now, the others by
+ * lth_broker__holds_tell() with the ticks. */
+lth_err lth_broker__holds_repeat(lth_broker *self, lth_txn *txn, broker_origin *origin);
+lth_err lth_broker__holds_tell(lth_broker *self, lth_txn *txn);
 
 /* ---- epochs.c ---- */
 lth_err lth_broker__epoch_request(lth_broker *self, lth_txn *txn, lth_now now, broker_peer *peer,

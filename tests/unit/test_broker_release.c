@@ -506,6 +506,35 @@ static void thousands_go_in_slices(void **state)
     assert_int_equal(node_entries(&province, LTH_T_await), 0);
 }
 
+/* Any number of open holds is told to a school that greets, and never many at once. */
+static void thousands_of_holds_are_told_in_slices(void **state)
+{
+    (void)state;
+    static bool told[MANY];
+    lth_frame hello = {.kind = LTH_FRAME_HELLO, .hello = {.origin = test_org(ORG_A), .session = 9}};
+    reload(&province, &nothing);
+    send_many(&province);
+    settle(&province);
+    node_clear(&province);
+    hello.hello.head = a.at;
+    node_frame(&province, ORG_A, &hello);
+    uint32_t n = 0;
+    for (uint32_t tick = 0; tick < 20 && n < MANY; tick++) {
+        const lth_frame *held;
+        assert_in_range(node_count(&province, PEER_OF(ORG_A), LTH_FRAME_HELD), 1, 256);
+        while ((held = node_take(&province, PEER_OF(ORG_A), LTH_FRAME_HELD)) != NULL) {
+            uint32_t id = lth_get32(held->held.record_id.b + 12);
+            assert_in_range(id, 1, MANY);
+            n += told[id - 1] ? 0 : 1;
+            told[id - 1] = true;
+        }
+        node_clear(&province);
+        node_timer(&province, 1000);
+    }
+    assert_int_equal(n, MANY);
+    assert_int_equal(node_count(&province, PEER_OF(ORG_A), LTH_FRAME_HELD), 0);
+}
+
 /* The store as it is after @p steps slices, in a broker of its own. */
 static void crash_after(uint32_t steps, digest want)
 {
@@ -746,6 +775,7 @@ int main(void)
                                        TEST(attestation_does_not_pass_ignorance_on),
                                        TEST(holds_are_counted_and_repeated),
                                        TEST(thousands_go_in_slices),
+                                       TEST(thousands_of_holds_are_told_in_slices),
                                        TEST(crash_between_slices),
                                        TEST(every_fault_leaves_a_whole_state),
                                        TEST(other_schools_go_first),
