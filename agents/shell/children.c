@@ -120,9 +120,16 @@ static void finish(lth_child *child, lth_mono deadline, lth_scan_fault fault, co
     listener->end(child->plan.ctx);
 }
 
+/* One that has exited is waited for already: its number may be another process's by now. */
+static void kill_child(const lth_child *child)
+{
+    if (!child->exited)
+        lth_platform_kill(child->process.pid);
+}
+
 static void fail(lth_child *child, lth_scan_fault fault, const char *detail)
 {
-    lth_platform_kill(child->process.pid);
+    kill_child(child);
     finish(child, LTH_MONO_NEVER, fault, detail);
 }
 
@@ -132,7 +139,7 @@ void lth_children_drop(lth_children *self, const lth_child_listener *listener, c
         if (child->over || child->plan.listener != listener ||
             (ctx != NULL && child->plan.ctx != ctx))
             continue;
-        lth_platform_kill(child->process.pid);
+        kill_child(child);
         silence(child, LTH_MONO_NEVER);
     }
 }
@@ -142,8 +149,7 @@ void lth_children_fini(lth_children *self)
     while (self->first != NULL) {
         lth_child *child = self->first;
         self->first = child->next;
-        if (!child->exited)
-            lth_platform_kill(child->process.pid);
+        kill_child(child);
         child_free(child);
     }
 }
@@ -225,9 +231,7 @@ static void work(lth_child *child, lth_mono now)
     /* Also of one that has exited: a process that a driver left behind may hold the pipe open. */
     if (now >= child->deadline) {
         child->deadline = LTH_MONO_NEVER;
-        if (!child->exited)
-            lth_platform_kill(child->process.pid);
-        finish(child, LTH_MONO_NEVER, LTH_SCAN_timeout, "");
+        fail(child, LTH_SCAN_timeout, "");
     }
 }
 
