@@ -243,13 +243,12 @@ static void call_read(lth_control_call *call)
     }
 }
 
+/* At most one step: a reader as fast as we are must not keep the thread from its other work. */
 static void call_write(lth_control_call *call)
 {
-    while (!call->broken) {
-        if (call->step != NULL && !call->paused && call->out.n - call->sent < OUT_HIGH)
-            call->step(call->server->ctx, call, call->state);
-        if (call->out.n == call->sent)
-            return;
+    if (!call->broken && call->step != NULL && !call->paused && call->out.n - call->sent < OUT_HIGH)
+        call->step(call->server->ctx, call, call->state);
+    while (!call->broken && call->sent < call->out.n) {
         ssize_t put =
             send(call->fd, call->out.p + call->sent, call->out.n - call->sent, MSG_NOSIGNAL);
         if (put < 0 && (errno == EAGAIN || errno == EINTR))
@@ -259,12 +258,10 @@ static void call_write(lth_control_call *call)
             return;
         }
         call->sent += (size_t)put;
-        if (call->sent == call->out.n) {
-            lth_buf_clear(&call->out);
-            call->sent = 0;
-            if (call->step == NULL)
-                return;
-        }
+    }
+    if (call->sent == call->out.n) {
+        lth_buf_clear(&call->out);
+        call->sent = 0;
     }
 }
 

@@ -144,6 +144,32 @@ static int raw_connect(const char *path)
     return fd;
 }
 
+/* A client that reads as fast as rows are made gets its turn, no more. */
+static void test_one_step_a_turn(void **state)
+{
+    fixture *f = *state;
+    atomic_store(&f->stop, true);
+    pthread_join(f->thread, NULL);
+    int fd = raw_connect(f->path);
+    static const char request[] = "{\"verb\":\"many\"}\n";
+    assert_int_equal(write(fd, request, sizeof(request) - 1), sizeof(request) - 1);
+    for (int turn = 0; turn < 2; turn++) {
+        struct pollfd fds[20];
+        size_t n = lth_control_poll(f->server, fds, 20);
+        assert_true(poll(fds, (nfds_t)n, 1000) > 0);
+        lth_control_handle(f->server, fds, n); /* accepted; then read and the first step */
+    }
+    static char answer[1 << 20];
+    ssize_t got = recv(fd, answer, sizeof(answer), MSG_DONTWAIT);
+    int rows = 0;
+    for (ssize_t i = 0; i < got; i++)
+        rows += answer[i] == '\n';
+    assert_int_equal(rows, 100);
+    close(fd);
+    atomic_store(&f->stop, false);
+    assert_int_equal(pthread_create(&f->thread, NULL, serve, f), 0);
+}
+
 static void test_not_json(void **state)
 {
     const fixture *f = *state;
@@ -232,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_long_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_step_a_turn, setup, teardown),
         cmocka_unit_test_setup_teardown(test_exit_status_travels, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_verb, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_json, setup, teardown),
