@@ -16,10 +16,10 @@ static int with_schema(const lth_cli *cli, const char *dir,
     lth_conf_errors errors = {0};
     char path[4200];
     struct stat st;
-    if (dir == NULL && cli->node != NULL) {
-        snprintf(path, sizeof(path), "%s/datasets", cli->node);
-        if (stat(path, &st) == 0)
-            dir = path;
+    const char *node = dir != NULL ? dir : cli->node;
+    if (node != NULL) { /* a node's directory holds them in datasets/ */
+        snprintf(path, sizeof(path), "%s/datasets", node);
+        dir = stat(path, &st) == 0 ? path : dir;
     }
     if (dir == NULL)
         dir = LTH_SHARE_DIR "/datasets";
@@ -57,7 +57,7 @@ static int proto(const lth_cli *cli, const lth_schema *schema)
 {
     const lth_dataset *ds = lth_schema_find_name(schema, cli->argv[0]);
     if (ds == NULL)
-        return lth_cli_fail(cli, 1, "không có tập dữ liệu đó", "no such dataset", cli->argv[0]);
+        return lth_cli_fail(cli, 2, "không có tập dữ liệu đó", "no such dataset", cli->argv[0]);
     lth_buf out;
     lth_buf_init(&out, 4u * 1024u * 1024u);
     lth_err err = lth_dataset_proto(&out, ds);

@@ -95,7 +95,7 @@ void lth_engine_stop(lth_engine *self)
 static void log_error(void *ctx, const char *line)
 {
     const lth_engine *self = ctx;
-    lth_log_event(&self->log, LTH_LEVEL_ERROR, "configuration_refused", "reason=\"%s\"", line);
+    lth_log_text(&self->log, LTH_LEVEL_ERROR, "configuration_refused", "reason", line);
 }
 
 /* The store and the socket stay open over a reload. */

@@ -310,7 +310,7 @@ static void ring_command(io *self, lth_slot_kind kind)
 
 static void log_conf_error(void *ctx, const char *line)
 {
-    lth_log_event(ctx, LTH_LEVEL_ERROR, "configuration", "error=\"%s\"", line);
+    lth_log_text(ctx, LTH_LEVEL_ERROR, "configuration_fault", "reason", line);
 }
 
 /* SIGHUP: load everything beside what is in force; a fault keeps the old. */
@@ -325,15 +325,14 @@ static void reload_begin(io *self)
     lth_conf_errors_each(&errors, false, log_conf_error, &node->log);
     lth_conf_errors_fini(&errors);
     if (err != LTH_OK) {
-        lth_log_event(&node->log, LTH_LEVEL_ERROR, "reload_refused", "detail=\"%s\" kept=old",
-                      diag.text);
+        lth_log_text(&node->log, LTH_LEVEL_ERROR, "configuration_refused", "reason", diag.text);
         lth_node_conf_free(&self->engine->next_conf);
         return;
     }
     self->parent.backoff = 0;
     self->parent.retry_at = 0;
-    self->reloading =
-        true; /* nothing new enters the ring until it is empty and the writer has switched */
+    /* Nothing new enters the ring until it is empty and the writer has switched. */
+    self->reloading = true;
 }
 
 static void quiesce(io *self)
@@ -347,7 +346,7 @@ static void quiesce(io *self)
     uint64_t ticks;
     (void)!read(self->engine->done_fd, &ticks, sizeof(ticks));
     if (self->reloading)
-        lth_log_event(&self->engine->node->log, LTH_LEVEL_NOTICE, "reloaded", "%s", "");
+        lth_log_event(&self->engine->node->log, LTH_LEVEL_NOTICE, "configuration_loaded", "%s", "");
     self->reloading = false;
     self->stopped = self->stopping;
 }

@@ -16,3 +16,18 @@ void lth_log_event(const lth_log *log, lth_level level, const char *event, const
     va_end(args);
     log->write(log->ctx, level, event, detail);
 }
+
+void lth_log_text(const lth_log *log, lth_level level, const char *event, const char *key,
+                  const char *text)
+{
+    char escaped[DETAIL_SIZE / 2];
+    size_t n = 0;
+    for (; *text != '\0' && n + 3 < sizeof escaped; text++) {
+        if (*text == '"' || *text == '\\') {
+            escaped[n++] = '\\';
+        }
+        escaped[n++] = *text;
+    }
+    escaped[n] = '\0';
+    lth_log_event(log, level, event, "%s=\"%s\"", key, escaped);
+}

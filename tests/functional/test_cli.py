@@ -206,7 +206,7 @@ def test_dataset_verbs(world, programs):
     assert done.returncode == YES and "term_result" in done.stdout
     proto = programs.run("dataset", "proto", "pupil", datasets)
     assert proto.returncode == YES and 'syntax = "proto3"' in proto.stdout
-    assert programs.run("dataset", "proto", "pupill", datasets).returncode == NO
+    assert programs.run("dataset", "proto", "pupill", datasets).returncode == USAGE
 
 
 @pytest.mark.parametrize("verb, document", [(["conf", "docs"], "config.md"), (["errors"], "errors.md")])

@@ -43,6 +43,15 @@ static void an_event_is_formatted_for_its_sink(void **state)
     assert_int_equal(last.n, 1);
 }
 
+static void a_text_cannot_end_its_own_quotes(void **state)
+{
+    (void)state;
+    last_line last = {0};
+    const lth_log log = {.ctx = &last, .write = keep};
+    lth_log_text(&log, LTH_LEVEL_WARN, "fault", "reason", "group \"a\\b\" unknown");
+    assert_string_equal(last.detail, "reason=\"group \\\"a\\\\b\\\" unknown\"");
+}
+
 /* What @p write_lines writes to stderr. */
 static void capture(void (*write_lines)(const lth_log *), const lth_log *log, char *out,
                     size_t size)
@@ -104,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_is_formatted_for_its_sink),
+        cmocka_unit_test(a_text_cannot_end_its_own_quotes),
         cmocka_unit_test(a_line_is_logfmt_with_the_prefix_of_journald),
         cmocka_unit_test(one_event_cannot_flood_the_log),
     };

@@ -29,6 +29,10 @@ typedef struct lth_log {
 void lth_log_event(const lth_log *log, lth_level level, const char *event, const char *fmt, ...)
     LTH_PRINTF(4, 5);
 
+/** An event with one free text: `key="text"`, with \\ before quotes and backslashes inside. */
+void lth_log_text(const lth_log *log, lth_level level, const char *event, const char *key,
+                  const char *text);
+
 /** A sink to stderr (lib/base/log_stderr.c, archive lth_log: the only part of base with stdio).
  * Lines above @p max_level are dropped; the same event more than 20 times a minute is counted, not
  * written. Thread-safe. */
