@@ -113,10 +113,12 @@ static lth_err open_tables(lth_agent_school *out, const lth_source_conf *conf, l
         const char *why;
         tables[i] = (lth_agent_table){&table->mapping, table->every_ms};
         if (!lth_capture_query_ok(table->query, &why))
-            return lth_fail(diag, LTH_E_CONFIG,
-                            "trường %s, %s: câu truy vấn chỉ được là một câu SELECT (vướng \"%s\") "
-                            "/ school %s: the query must be one SELECT (found \"%s\")",
-                            conf->org, table->mapping.dataset->name, why, conf->org, why);
+            return lth_fail(
+                diag, LTH_E_CONFIG,
+                "trường %s, %s: câu truy vấn phải là đúng một câu SELECT, chỉ đọc: xem lại "
+                "\"%s\" / school %s: the query must be exactly one SELECT that only "
+                "reads: look at \"%s\"",
+                conf->org, table->mapping.dataset->name, why, conf->org, why);
     }
     return LTH_OK;
 }
