@@ -127,7 +127,8 @@ lth_err lth_agent__on_resume(agent_ctx *c, const lth_frame_resume *resume)
     if (c->school == NULL || resume->stream != LTH_STREAM_OWN) {
         return LTH_OK;
     }
-    if (c->school->session == SESSION_HELLO) {
+    bool greeted = resume->state == LTH_RESUME_GO || resume->state == LTH_RESUME_GRANT;
+    if (greeted || c->school->session == SESSION_HELLO) { /* not an answer to EPOCH_REQUEST */
         lth_err err = lth_agent__holds_forget(c);
         if (err != LTH_OK) {
             return err;
