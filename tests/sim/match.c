@@ -375,6 +375,8 @@ static void see_broker_hold(void *ctx, lth_slice place, lth_slice value)
     lth_put32(key + 24, row.epoch);
     lth_put64(key + 28, row.seq);
     memcpy(key + 36, place.p + 8, 4);
+    sim_say(v->s, "open %u/%llu.%u %s", row.epoch, (unsigned long long)row.seq,
+            lth_get32(place.p + 8), lth_refusal_name(row.code));
     v->broker_n++;
     v->missing += !sim_get(v->agent, LTH_A_aheld, lth_slice_of(key, sizeof key), &found);
 }
@@ -382,8 +384,15 @@ static void see_broker_hold(void *ctx, lth_slice place, lth_slice value)
 static void see_agent_hold(void *ctx, lth_slice key, lth_slice value)
 {
     seen *v = ctx;
-    (void)value;
-    v->agent_n += memcmp(key.p, v->school->org.b, 16) == 0;
+    lth_frame_held held;
+    if (memcmp(key.p, v->school->org.b, 16) != 0) {
+        return;
+    }
+    v->agent_n++;
+    if (lth_agent_held_decode(&held, key, value)) {
+        sim_say(v->s, "school %u sees %u/%llu.%u %s", v->school->index, held.epoch,
+                (unsigned long long)held.seq, held.index, lth_refusal_name(held.code));
+    }
 }
 
 static void match_holds(sim *s, const sim_school *school)
