@@ -152,7 +152,7 @@ static lth_err from_peer(lth_broker *self, lth_txn *txn, lth_now now, const lth_
     if (peer == NULL) {
         lth_log_event(&self->env.log, LTH_LEVEL_WARN, "too_many_peers", "peers=%u",
                       (unsigned)self->n_peers);
-        return lth_broker__drop(self, event->peer);
+        return LTH_OK; /* It greets again; a cut would shut its organisation out for long. */
     }
     peer->last_seen = now.mono;
     return frame_from_peer(self, txn, now, peer, event);

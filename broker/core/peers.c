@@ -56,10 +56,26 @@ static lth_err grow_peers(lth_broker *self)
     return LTH_OK;
 }
 
+/* A place for one more: after an outage everybody is back on a new connection before the old one
+ * counts as silent. A peer that lives has said something within two heartbeats. */
+static bool make_room(lth_broker *self)
+{
+    const broker_peer *oldest = NULL;
+    for (uint32_t i = 0; i < self->n_peers; i++) {
+        const broker_peer *peer = self->peers[i];
+        oldest = oldest == NULL || peer->last_seen < oldest->last_seen ? peer : oldest;
+    }
+    if (oldest == NULL || self->now - oldest->last_seen < 2 * HEARTBEAT_NS) {
+        return false;
+    }
+    lth_broker__peer_forget(self, oldest->handle);
+    return true;
+}
+
 lth_err lth_broker__peer_add(lth_broker *self, const lth_event *event, broker_peer **out)
 {
     *out = NULL;
-    if (self->n_peers >= peers_max(self)) {
+    if (self->n_peers >= peers_max(self) && !make_room(self)) {
         return LTH_OK;
     }
     TRY(grow_peers(self));

@@ -362,6 +362,41 @@ static void credit_is_enforced(void **state)
     assert_true(lth_broker_step_full(province.broker));
 }
 
+static bool greeted(lth_peer peer)
+{
+    lth_frame frame = {.kind = LTH_FRAME_LINK_HELLO,
+                       .link_hello = {.version = LTH_PROTOCOL_VERSION,
+                                      .node_org = test_org(ORG_A),
+                                      .incarnation = 1,
+                                      .role = LTH_ROLE_AGENT}};
+    lth_event event = {.kind = LTH_EVENT_FRAME,
+                       .peer = peer,
+                       .user = test_org(ORG_A),
+                       .role = LTH_ROLE_AGENT,
+                       .frame = &frame};
+    node_event(&province, &event);
+    return node_take(&province, peer, LTH_FRAME_LINK_RESUME) != NULL;
+}
+
+/* After an outage all are back at once, beside what is left of their old connections. */
+static void silent_connection_gives_way_to_a_new_one(void **state)
+{
+    (void)state;
+    lth_broker_info info;
+    lth_broker_info_of(province.broker, &info);
+    for (lth_peer peer = 1000; info.n_peers < province.env.peers_max; peer++) {
+        assert_true(greeted(peer));
+        lth_broker_info_of(province.broker, &info);
+    }
+    assert_false(greeted(2000)); /* All of them may be alive: turned away, not shut out. */
+    assert_false(dropped(2000));
+    province.now.mono += LTH_MONO_S(31);
+    assert_true(greeted(2000));
+    assert_true(greeted(2001));
+    lth_broker_info_of(province.broker, &info);
+    assert_int_equal(info.n_peers, province.env.peers_max);
+}
+
 static void head_codec_round_trip(void **state)
 {
     (void)state;
@@ -403,6 +438,7 @@ int main(void)
                                        TEST(third_bad_frame_drops_the_peer),
                                        TEST(hello_with_another_role_or_version_is_turned_away),
                                        TEST(credit_is_enforced),
+                                       TEST(silent_connection_gives_way_to_a_new_one),
                                        TEST(head_codec_round_trip)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
