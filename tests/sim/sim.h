@@ -379,6 +379,7 @@ void sim_check_promises(sim *s, sim_node *node);
 void sim_check_broker(sim *s, sim_node *node);
 void sim_check_agent(sim *s, sim_node *node);
 void sim_check_model(sim *s, sim_node *node, lth_txn *txn);
+/* converge.c */
 bool sim_converged(sim *s);
 void sim_match_all(sim *s);
 
