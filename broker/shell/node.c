@@ -71,6 +71,21 @@ static lth_err parent_identity(lth_node *node, lth_diag *diag)
     return LTH_OK;
 }
 
+/* Who this node and its parent are is settled when it starts. */
+static lth_err same_place(const lth_node *node, const lth_broker_conf *conf, lth_diag *diag)
+{
+    const lth_org *org = lth_registry_find_code(&conf->registry, conf->node.org);
+    const lth_org *parent = conf->parent_endpoint == NULL
+                                ? NULL
+                                : lth_registry_find_code(&conf->registry, conf->parent_org);
+    bool same =
+        lth_id_equal(&org->id, &node->org) && node->has_parent == (conf->parent_endpoint != NULL) &&
+        (!node->has_parent || (parent != NULL && lth_id_equal(&parent->id, &node->parent_org)));
+    return same ? LTH_OK
+                : lth_fail(diag, LTH_E_CONFIG,
+                           "the node's own organisation or its parent changed: restart it");
+}
+
 lth_err lth_node_conf_load(const lth_node *node, lth_node_conf *out, lth_conf_errors *errors,
                            lth_diag *diag)
 {
@@ -81,8 +96,11 @@ lth_err lth_node_conf_load(const lth_node *node, lth_node_conf *out, lth_conf_er
     if (lth_registry_find_code(&out->broker->registry, out->broker->node.org) == NULL) {
         err =
             lth_fail(diag, LTH_E_CONFIG, "node org %s is not in orgs.yaml", out->broker->node.org);
-        lth_node_conf_free(out);
+    } else if (!lth_id_is_zero(&node->org)) {
+        err = same_place(node, out->broker, diag);
     }
+    if (err != LTH_OK)
+        lth_node_conf_free(out);
     return err;
 }
 
