@@ -146,7 +146,26 @@ static lth_err after_store_full(lth_engine *engine, lth_slot *const *slots, size
     engine->status.store_full++;
     pthread_mutex_unlock(&engine->status_lock);
     lth_broker_free(&engine->core);
+    engine->greet_parent = engine->parent_up;
     return core_open(engine, diag);
+}
+
+static void note_link(lth_engine *engine, const lth_slot *slot)
+{
+    if (slot->event.kind == LTH_EVENT_PARENT_UP || slot->event.kind == LTH_EVENT_PARENT_DOWN)
+        engine->parent_up = slot->event.kind == LTH_EVENT_PARENT_UP;
+    engine->greet_parent = engine->greet_parent && engine->parent_up;
+}
+
+/* What is handled when nothing came. A core opened while the link upward stands has to hear of it.
+ */
+static lth_event own_event(lth_engine *engine)
+{
+    lth_event event = {.kind = LTH_EVENT_TIMER};
+    if (engine->greet_parent)
+        event = (lth_event){.kind = LTH_EVENT_PARENT_UP, .user = engine->node->parent_org};
+    engine->greet_parent = false;
+    return event;
 }
 
 static lth_err commit_step(lth_engine *engine, lth_txn **txn)
@@ -211,11 +230,12 @@ static lth_err writer_step(lth_engine *engine, lth_slot *first, lth_diag *diag)
     if (err != LTH_OK)
         return lth_fail(diag, err, "store: begin: %s", lth_err_text(err));
     if (first == NULL) {
-        lth_event timer = {.kind = LTH_EVENT_TIMER};
-        err = lth_broker_handle(engine->core, txn, lth_clock_now(), &timer, diag);
+        lth_event event = own_event(engine);
+        err = lth_broker_handle(engine->core, txn, lth_clock_now(), &event, diag);
     }
     for (lth_slot *slot = first; slot != NULL && err == LTH_OK;) {
         slots[n++] = slot;
+        note_link(engine, slot);
         check_late_key(engine, slot);
         patience = is_answer_from_above(slot) ? patience : 0;
         err = lth_broker_handle(engine->core, txn, lth_clock_now(), &slot->event, diag);
@@ -277,6 +297,12 @@ static void signal_done(lth_engine *engine)
     (void)!write(engine->done_fd, &one, sizeof(one));
 }
 
+/* When a step is wanted although nothing came. */
+static lth_mono wake_at(const lth_engine *engine)
+{
+    return engine->greet_parent ? 1 : lth_broker_deadline(engine->core);
+}
+
 static void *writer_main(void *arg)
 {
     lth_engine *engine = arg;
@@ -285,7 +311,7 @@ static void *writer_main(void *arg)
     bool more = false;
     while (err == LTH_OK) {
         bool room = atomic_load(&engine->outq.parent_bytes) < PARENT_QUEUE_HIGH;
-        lth_mono deadline = more && room ? 0 : lth_broker_deadline(engine->core);
+        lth_mono deadline = more && room ? 0 : wake_at(engine);
         lth_slot *slot =
             lth_ring_take(&engine->ring, deadline == 0 && !(more && room) ? 1 : deadline);
         if (slot != NULL && (slot->kind == LTH_SLOT_STOP || slot->kind == LTH_SLOT_RELOAD)) {
@@ -299,11 +325,12 @@ static void *writer_main(void *arg)
             continue;
         }
         lth_mono now = lth_clock_now().mono;
-        if (slot != NULL || lth_broker_deadline(engine->core) <= now)
+        if (slot != NULL || wake_at(engine) <= now)
             err = writer_step(engine, slot, &diag);
         if (err == LTH_OK)
             err = writer_pump(engine, &more, &diag);
-        publish_status(engine, now, slot == NULL);
+        if (err == LTH_OK)
+            publish_status(engine, now, slot == NULL);
     }
     if (err != LTH_OK)
         writer_failed(engine, err, &diag);

@@ -58,6 +58,8 @@ typedef struct lth_engine {
     lth_broker *core; /**< Writer thread only. */
     lth_broker_env env;
     lth_hasher writer_hasher;
+    bool parent_up;    /**< Writer thread only: by the last event of the link upward. */
+    bool greet_parent; /**< Writer thread only: the core was opened anew, that link stands. */
     pthread_t writer, workers[LTH_WORKERS_MAX];
     uint32_t n_workers;
     pthread_mutex_t status_lock;

@@ -4,6 +4,11 @@ import kit
 SHARE = {"pupil": {"share": ["key", "identity", "contact", "statistic", "health"]}}
 
 
+def fresh_and_linked(node):
+    """The broker's state was read from its store anew, and the link upward did not suffer from it."""
+    return node["batches"] == 0 and node["parent"]["up"]
+
+
 def test_store_full(small):
     world = small("s01", "s02", pupils=10, share=SHARE).start()
     world.wait_settled()
@@ -19,6 +24,8 @@ def test_store_full(small):
     kit.wait_until(lambda: world.so.running() and world.so.row("node")["store_full"] >= 1,
                    lambda: f"the store is full\n{world.story(world.so)}")
     assert world.so.log_count("store_full") >= 1
+    kit.wait_until(lambda: fresh_and_linked(world.so.row("node")), seconds=30,
+                   what=lambda: f"the link upward is back: {world.so.row('node')}")
     held = world.so.counts()[("s01", "pupil")]
     row = agent.row("school")
     assert row["outbox"] > 0 and row["batch_seq"] > row["acked_seq"] >= acked, "kept, not acknowledged"
