@@ -42,6 +42,20 @@ static uint32_t greatest(uint32_t a, uint32_t b, uint32_t c)
     return ab > c ? ab : c;
 }
 
+/* Before the first batch nothing counts the grants, and none but the newest is of use: the one it
+ * takes the place of goes, so that asking again and again fills no table. */
+static lth_err drop_unused(lth_txn *txn, const broker_origin *origin, const lth_head *head)
+{
+    uint8_t key[28];
+    if (head->at.epoch > 0 || origin->granted == 0) {
+        return LTH_OK;
+    }
+    lth_broker__key_origin(key, &origin->id, origin->stream);
+    lth_put32(key + 24, origin->granted);
+    lth_err err = lth_del(txn, LTH_T_grants, lth_slice_of(key, sizeof key));
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
 /* Sign and keep the grant that follows @p closes, which is the highest position known here or on
  * the path above. */
 static lth_err give(lth_broker *self, lth_txn *txn, lth_now now, broker_origin *origin,
@@ -65,6 +79,7 @@ static lth_err give(lth_broker *self, lth_txn *txn, lth_now now, broker_origin *
     }
     lth_broker__key_origin(key, &origin->id, origin->stream);
     lth_put32(key + 24, grant.epoch);
+    TRY(drop_unused(txn, origin, head));
     TRY(lth_put_kv(txn, LTH_T_grants, lth_slice_of(key, sizeof key),
                    lth_slice_of(bytes, sizeof bytes), LTH_PUT));
     if (head->at.epoch > 0) {

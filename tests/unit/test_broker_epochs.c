@@ -109,6 +109,22 @@ static void a_grant_in_use_is_not_given_again(void **state)
     assert_int_equal(granted(&province, &grant), 8);
 }
 
+/* A sender that never sends a batch and always asks for another epoch leaves one grant behind. */
+static void grants_before_the_first_batch_do_not_pile_up(void **state)
+{
+    (void)state;
+    lth_grant grant;
+    lth_position inside = {.epoch = 1, .seq = 1};
+    for (uint32_t epoch = 2; epoch < 50; epoch++) {
+        ask(&province, &inside);
+        inside.epoch = granted(&province, &grant);
+        assert_int_equal(inside.epoch, epoch);
+        assert_int_equal(node_entries(&province, LTH_T_grants), 1);
+    }
+    a.at = (lth_position){.epoch = inside.epoch};
+    send_good(&province, &a, one, 1);
+}
+
 static void granted_epoch_closes_the_old_one(void **state)
 {
     (void)state;
@@ -279,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {TEST(resume_answers_each_state_of_a_store),
                                        TEST(granted_epoch_closes_the_old_one),
                                        TEST(a_grant_in_use_is_not_given_again),
+                                       TEST(grants_before_the_first_batch_do_not_pile_up),
                                        TEST(first_batch_of_an_epoch_must_fit_its_grant),
                                        TEST(three_grants_a_day),
                                        TEST(frozen_origin_gets_no_grant),
