@@ -88,10 +88,13 @@ lth_err lth_record_redact(lth_buf *out, const lth_hasher *h, const lth_record_vi
                           const uint16_t *share, uint32_t n_share, bool whole)
 {
     share_list list = {.numbers = share, .n = n_share};
-    if (whole || record->form == LTH_FORM_LEAF || record->header.op == LTH_OP_RANGE) {
+    lth_id lo, hi;
+    bool last, leaf = record->form == LTH_FORM_LEAF;
+    bool says_range = !leaf && record->header.op == LTH_OP_RANGE;
+    if (whole || leaf || (says_range && lth_record_range(record, &lo, &hi, &last))) {
         return lth_buf_add(out, record->wire.p, record->wire.n);
     }
-    if (n_share == 0) {
+    if (n_share == 0 || says_range) {
         return lth_record_to_leaf(out, h, record);
     }
     if (shows_all(record, &list)) {

@@ -139,6 +139,12 @@ static void a_range_carries_both_ends(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(lth_record_parse(&view, &in), LTH_REFUSE_none);
         assert_false(lth_record_range(&view, &lo, &hi, &last));
+        /* What calls itself a RANGE and is none could carry anything: only its leaf leaves. */
+        lth_buf_init(&copy, LTH_RECORD_MAX);
+        assert_int_equal(lth_record_redact(&copy, &h, &view, NULL, 0, false), LTH_OK);
+        assert_int_equal(copy.n, 1 + LTH_HASH_SIZE);
+        assert_int_equal(copy.p[0], LTH_FORM_LEAF);
+        lth_buf_fini(&copy);
     }
 }
 

@@ -243,7 +243,8 @@ LTH_MUST_USE lth_err lth_batch_builder_seal(lth_batch_builder *b, const lth_hash
  * withheld.
  * @param share  Group numbers, ascending.
  * @param whole  Everything may be shown: the bytes are copied as received.
- * RANGE and form 0 records are always copied as received.
+ * Form 0 records and well-formed RANGEs are always copied as received; of a malformed RANGE only
+ * the leaf.
  * @return LTH_OK, LTH_E_LIMIT, LTH_E_NOMEM.
  */
 LTH_MUST_USE lth_err lth_record_redact(lth_buf *out, const lth_hasher *h,
