@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lth/crypto.h"
 #include "lth/net.h"
@@ -50,16 +51,27 @@ static void write_orgs(const bench_country *c)
         bench_die("%s: not written", path);
 }
 
+/* As the broker must see it, whose relative paths start at its own configuration. */
+static void absolute(char out[BENCH_PATH], const char *path)
+{
+    char here[BENCH_PATH] = "";
+    if (path[0] != '/' && getcwd(here, sizeof here) == NULL)
+        bench_die("%s: the current directory has no name", path);
+    bench_path(out, "%s%s%s", here, here[0] != '\0' ? "/" : "", path);
+}
+
 static void write_broker(const bench_country *c)
 {
-    char path[BENCH_PATH], text[8192];
+    char path[BENCH_PATH], text[3 * BENCH_PATH], store[BENCH_PATH], datasets[BENCH_PATH];
+    absolute(store, c->options.store);
+    absolute(datasets, c->options.datasets);
     static const char routes[] = "version: 1\nroutes: []\n";
     int n = snprintf(text, sizeof text,
                      "node: { org: \"bo\", name: \"bench\", store: \"%s\", identity: identity }\n"
                      "listen: { agents: \"%s\", control: run/control.sock }\n"
                      "limits: { peers: 16, store_gib: 32, workers: %u }\n"
                      "files: { orgs: ../orgs.yaml, routes: routes.yaml, datasets: \"%s\" }\n",
-                     c->options.store, c->endpoint, c->options.workers, c->options.datasets);
+                     store, c->endpoint, c->options.workers, datasets);
     bench_path(path, "%s/broker.yaml", c->broker);
     bench_write(path, text, (size_t)n);
     bench_path(path, "%s/routes.yaml", c->broker);
