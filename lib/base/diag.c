@@ -207,3 +207,19 @@ lth_err lth_fail(lth_diag *diag, lth_err err, const char *fmt, ...)
     }
     return err;
 }
+
+lth_err lth_buf_format_v(lth_buf *out, const char *fmt, va_list args)
+{
+    char text[4096]; /* a cut at a character's boundary still leaves more than 4,000 */
+    size_t n = lth_format_v(text, sizeof text, fmt, args);
+    return n > 4000 ? LTH_E_LIMIT : lth_buf_add(out, text, n);
+}
+
+lth_err lth_buf_format(lth_buf *out, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    lth_err err = lth_buf_format_v(out, fmt, args);
+    va_end(args);
+    return err;
+}

@@ -25,12 +25,10 @@ typedef struct writer {
 static void put(writer *w, const char *fmt, ...) LTH_PRINTF(2, 3);
 static void put(writer *w, const char *fmt, ...)
 {
-    char text[1200];
     va_list args;
     va_start(args, fmt);
-    size_t n = lth_format_v(text, sizeof text, fmt, args);
+    w->err = w->err != LTH_OK ? w->err : lth_buf_format_v(w->out, fmt, args);
     va_end(args);
-    w->err = w->err != LTH_OK ? w->err : lth_buf_add(w->out, text, n);
 }
 
 static void put_type(writer *w, const conf_item *item)

@@ -9,12 +9,10 @@ typedef struct writer {
 static void put(writer *w, const char *fmt, ...) LTH_PRINTF(2, 3);
 static void put(writer *w, const char *fmt, ...)
 {
-    char line[512];
     va_list args;
     va_start(args, fmt);
-    size_t n = lth_format_v(line, sizeof line, fmt, args);
+    w->err = w->err != LTH_OK ? w->err : lth_buf_format_v(w->out, fmt, args);
     va_end(args);
-    w->err = w->err != LTH_OK ? w->err : lth_buf_add(w->out, line, n);
 }
 
 /* A title as a comment: one line, whatever stands in it. */

@@ -117,6 +117,27 @@ static void fail_fills_the_diag_and_returns_the_code(void **state)
     assert_int_equal(lth_fail(NULL, LTH_E_LIMIT, "x"), LTH_E_LIMIT);
 }
 
+static void appends_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static char word[5000];
+    lth_buf out;
+    lth_buf_init(&out, 100000);
+    assert_int_equal(lth_buf_format(&out, "%s=%d", "a", 1), LTH_OK);
+    assert_int_equal(lth_buf_format(&out, ";%s", "b"), LTH_OK);
+    assert_int_equal(out.n, 5);
+    assert_memory_equal(out.p, "a=1;b", 5);
+    memset(word, 'x', 4000);
+    assert_int_equal(lth_buf_format(&out, "%s", word), LTH_OK);
+    assert_int_equal(out.n, 4005);
+    word[4000] = 'x';
+    assert_int_equal(lth_buf_format(&out, "%s", word), LTH_E_LIMIT);
+    memset(word, 'x', sizeof word - 1);
+    assert_int_equal(lth_buf_format(&out, "%s", word), LTH_E_LIMIT);
+    assert_int_equal(out.n, 4005);
+    lth_buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +145,7 @@ int main(void)
         cmocka_unit_test(agrees_with_snprintf_on_many_numbers),
         cmocka_unit_test(does_not_read_past_the_given_size_of_a_string),
         cmocka_unit_test(cuts_at_a_character_boundary),
+        cmocka_unit_test(appends_whole_or_not_at_all),
         cmocka_unit_test(writes_nothing_after_the_cut),
         cmocka_unit_test(copies_what_it_does_not_understand),
         cmocka_unit_test(fail_fills_the_diag_and_returns_the_code),

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 
+#include "lth/bytes.h"
 #include "lth/err.h"
 
 #define LTH_DIAG_TEXT_SIZE 400
@@ -29,3 +30,9 @@ lth_err lth_fail(lth_diag *diag, lth_err err, const char *fmt, ...) LTH_PRINTF(3
 /** The same formatter into any buffer; always terminates; returns bytes written without the NUL. */
 size_t lth_format(char *out, size_t out_size, const char *fmt, ...) LTH_PRINTF(3, 4);
 size_t lth_format_v(char *out, size_t out_size, const char *fmt, va_list args);
+
+/** Append formatted text to @p out, at most 4,000 bytes a call.
+ * @return LTH_OK, LTH_E_LIMIT (also: longer than that), LTH_E_NOMEM; on error nothing is appended.
+ */
+LTH_MUST_USE lth_err lth_buf_format(lth_buf *out, const char *fmt, ...) LTH_PRINTF(2, 3);
+LTH_MUST_USE lth_err lth_buf_format_v(lth_buf *out, const char *fmt, va_list args);
