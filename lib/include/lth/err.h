@@ -124,6 +124,15 @@ typedef enum lth_refusal_class {
     X(bad_author, 108, HOLD, "đơn vị không được viết nhóm này",                                    \
       "this organisation may not write that group")                                                \
     X(id_collision, 109, HOLD, "trùng mã bản ghi", "record id collision")                          \
+    X(unknown_code, 110, HOLD, "mã không có trong danh mục", "code is not in its list")            \
+    X(code_not_in_force, 111, HOLD, "mã không áp dụng vào ngày của bản ghi",                       \
+      "code is not in force on the record's date")                                                 \
+    X(broken_rule, 112, HOLD, "không đạt quy tắc kiểm tra", "a validation rule is not met")        \
+    X(missing_reference, 113, HOLD, "bản ghi được nhắc tới chưa có",                               \
+      "the record it refers to does not exist")                                                    \
+    X(mass_deletion, 114, HOLD, "xoá quá nhiều bản ghi cùng lúc, chờ người xác nhận",              \
+      "too many records would end at once, waiting for a person")                                  \
+    X(rejected, 115, HOLD, "đã bị từ chối", "rejected by a person")                                \
     X(bad_frame, 200, STOPPED, "thông điệp sai định dạng", "malformed message")                    \
     X(bad_version, 201, STOPPED, "phiên bản giao thức không hỗ trợ",                               \
       "protocol version not supported")                                                            \

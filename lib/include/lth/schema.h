@@ -17,10 +17,9 @@
 #include "lth/diag.h"
 #include "lth/hash.h"
 #include "lth/record.h"
+#include "lth/rule.h"
 
-typedef struct lth_title {
-    const char *vi, *en;
-} lth_title; /**< Either may be NULL. */
+typedef lth_titles lth_title;
 
 typedef enum lth_type {
     LTH_TYPE_TEXT = 1,
@@ -50,6 +49,7 @@ typedef struct lth_field {
     bool has_min, has_max_value;
     int64_t min, max_value;        /**< integer; decimal scaled. */
     const char *list;              /**< code: name of its code list. */
+    const lth_codelist *codes;     /**< That list, when it is known here; NULL: not checked. */
     const struct lth_field *items; /**< list: fields of one item, ascending numbers. */
     uint32_t n_items;
     uint16_t key_item; /**< list: number of the item field that is its key. */
@@ -77,13 +77,22 @@ typedef struct lth_dataset {
     const lth_field *fields; /**< Ascending numbers. */
     uint32_t n_fields;
     uint16_t natural_group; /**< The group that holds exactly the natural-key fields. */
+    uint16_t dated_by;      /**< Number of the date field whose day codes are judged at; 0: the day
+                               of the record's source commit time. */
+    const lth_rule *rules;  /**< Ascending numbers. */
+    uint32_t n_rules;
+    const lth_reference *references; /**< Ascending numbers. */
+    uint32_t n_references;
 } lth_dataset;
 
 typedef struct lth_schema {
     uint32_t dict_ver;
     const lth_dataset *datasets; /**< Ascending numbers. */
     uint32_t n_datasets;
+    const lth_codelist *lists; /**< Ascending names. */
+    uint32_t n_lists;
 } lth_schema;
+const lth_codelist *lth_schema_list(const lth_schema *schema, const char *name);
 
 const lth_dataset *lth_schema_find(const lth_schema *schema, uint16_t number);
 const lth_dataset *lth_schema_find_name(const lth_schema *schema, const char *name);
@@ -97,13 +106,14 @@ const lth_field *lth_dataset_field_name(const lth_dataset *ds, const char *name)
 LTH_MUST_USE lth_refusal lth_group_check(const lth_group *group, lth_slice bytes, uint16_t *field);
 
 /** The whole record: dataset known, op, groups all known and all those its author owns (when any is
- * withheld only the shown ones are checked), natural-key group present on deletion; group bytes.
+ * withheld only the shown ones are checked), natural-key group present on deletion; group bytes;
+ * then codes and rules.
  * @param author_kind  NULL when the author is the record's owner, else the author's org kind.
- * @return none or a record refusal (await_definition, bad_op, bad_author, bad_group, bad_value,
- * missing_required, invalid_at_source when flag INVALID). */
+ * @param out  Cleared first; receives the errors and warnings.
+ * @return none or the first error (await_definition, bad_op, bad_author, bad_group, bad_value,
+ * missing_required, unknown_code, broken_rule, invalid_at_source when flag INVALID). */
 LTH_MUST_USE lth_refusal lth_record_judge(const lth_schema *schema, const lth_record_view *record,
-                                          const char *author_kind, uint16_t *group,
-                                          uint16_t *field);
+                                          const char *author_kind, lth_findings *out);
 
 /** A value in memory. */
 typedef struct lth_value {
@@ -114,8 +124,11 @@ typedef struct lth_value {
 
 /** Text of a source to a canonical value.
  * @param as  How to read it: NULL = the type's own form (ISO date YYYY-MM-DD / YYYY-MM / YYYY,
- * decimal point or comma, 1/0/true/false/x), or "date_vn" (d/m/yyyy, m/yyyy, yyyy), "date_compact"
- * (yyyymmdd), "bool_vn" (Có/Không). Text is trimmed, NFC-normalised; empty = NULL.
+ * decimal point or comma, 1/0/true/false/x), or "date_vn" (d/m/yyyy with / - or ., m/yyyy, yyyy,
+ * ISO with or without time, Excel's day number 20000..60000), "date_compact" (yyyymmdd), "bool_vn"
+ * (Có/Không), "digits" (text: a number that lost its leading zeros is filled up to the field's
+ * `max`), "grade" (integer: the first whole number in it, as in "Lớp 6A1"). Text is trimmed,
+ * NFC-normalised, HTML entities decoded; empty = NULL.
  * @param scratch  Where normalised text is put.
  * @return none, bad_value. */
 LTH_MUST_USE lth_refusal lth_value_parse(lth_value *out, const lth_field *field, lth_slice text,
@@ -180,11 +193,35 @@ typedef struct lth_map_item {
     uint32_t n_fields;
 } lth_map_item;
 
+/** One part of a match key or of complete_for: a mapped field, or a source column that is no field
+ * of the dataset, or a constant. */
+typedef struct lth_map_term {
+    int32_t field;        /**< Index into lth_mapping.fields; -1: none. */
+    int32_t column;       /**< Index into columns; -1: none. Its text after trim and NFC. */
+    const char *constant; /**< When neither. */
+} lth_map_term;
+
+/** A key by which the record of a row is found (profiles: `match`). */
+typedef struct lth_map_key {
+    const lth_map_term *terms; /**< The first one is the weakest on its own (a name). */
+    uint32_t n_terms;
+} lth_map_key;
+
+#define LTH_MAP_NO_KEY   UINT32_MAX
+#define LTH_MAP_KEYS_MAX 8u
+
 typedef struct lth_mapping {
     const lth_dataset *dataset;
     const char *const *columns; /**< Names of the source's columns that are used, in cell order. */
     uint32_t n_columns;
-    uint32_t key_column;         /**< Local key; its text after trim. */
+    uint32_t key_column;      /**< Local key; its text after trim. LTH_MAP_NO_KEY: rows are found by
+                                 `match`. */
+    const lth_map_key *match; /**< In order of trust. */
+    uint32_t n_match;
+    const lth_map_term *complete_for; /**< A record that a complete file lacks ends only if the file
+                                         has a row with its values of these; none: never. Only
+                                         with match. */
+    uint32_t n_complete_for;
     const lth_map_field *fields; /**< Every field of the record owner's groups that is mapped. */
     uint32_t n_fields;
 } lth_mapping;
@@ -202,15 +239,21 @@ typedef struct lth_mapped_row {
         uint16_t number;
         lth_slice value;
     } groups[LTH_GROUPS_MAX];
-    lth_refusal code; /**< none; bad_value, missing_required: first fault; the field is left NULL
-                         and the record goes with flag INVALID. */
-    uint16_t field;   /**< Number of the first field at fault. */
-    uint32_t faults;  /**< How many fields were at fault. */
+    const lth_value *values; /**< By field index of the dataset; in the arena. */
+    lth_findings findings; /**< Fields at fault are left NULL; with errors > 0 the record goes with
+                              flag INVALID. */
 } lth_mapped_row;
-/** @param arena  Holds the encoded groups until its reset. LTH_OK, LTH_E_NOMEM, LTH_E_LIMIT (row
+/** Read, encode, and judge codes and rules as of @p today (YYYYMMDD). References are the caller's.
+ * @param schema  For code lists; NULL: codes and rules are not judged.
+ * @param arena  Holds the encoded groups until its reset. LTH_OK, LTH_E_NOMEM, LTH_E_LIMIT (row
  * over LTH_RECORD_MAX). */
 LTH_MUST_USE lth_err lth_map_row(lth_mapped_row *out, const lth_mapping *mapping,
-                                 const lth_cell *cells, lth_arena *arena);
+                                 const lth_schema *schema, const lth_cell *cells, uint32_t today,
+                                 lth_arena *arena);
+/** Canonical text of a term of this row, appended to @p out; false: null. */
+LTH_MUST_USE lth_err lth_map_term_text(lth_buf *out, const lth_mapping *mapping,
+                                       const lth_map_term *term, const lth_cell *cells,
+                                       const lth_mapped_row *row, bool *present);
 
 /** The .proto of a dataset, for any language's stock library (`lienthong dataset proto NAME`). */
 LTH_MUST_USE lth_err lth_dataset_proto(lth_buf *out, const lth_dataset *ds);
