@@ -6,10 +6,14 @@
  *
  *   request  "LCQ1" | seconds_max 4 | rows_max 4 | driver | database | dsn | password |
  *            n_tables 1 | per table: number 1 | query | n_columns 2 | column...
- *   message  kind 1 | ROW:       table 1 | n_cells 2 | per cell: n 4 (all ones = NULL), bytes
- *                   | TABLE_END: table 1 | fault 1 | detail
- *                   | END
- * A string is its length 4, then its bytes without NUL. The password travels here and nowhere else.
+ *   file     "LCF1" | path | kinds 1 | profile name | n_tables 1 | per table: number 1 | sheet 2 |
+ *            sheet name | header_rows 1 | org column (n aliases 1, each) | n_columns 2 |
+ *            per column: flags 1 | n aliases 1 | alias...
+ *   answer   "LCA1" | path | out path | sheet 2 | sheet name | header_rows 1 | n_rows 4 |
+ *            per row: number 4, text
+ *   message  kind 1 | ROW:       table 1 | row 4 | org | n_cells 2 | per cell: n 4 (all ones =
+ * NULL), bytes | TABLE_END: table 1 | fault 1 | detail | detail in English | END A string is its
+ * length 4, then its bytes without NUL. The password travels here and nowhere else.
  */
 #pragma once
 
@@ -40,6 +44,59 @@ typedef struct lth_capture_request {
     uint32_t n_tables;
 } lth_capture_request;
 
+/** A column of a file: found by the text of its header. */
+typedef struct lth_capture_column {
+    const char *const *names; /**< Aliases, the first one is the name it is spoken of by. */
+    uint32_t n_names;
+    bool optional; /**< May be missing: its cells are NULL. */
+} lth_capture_column;
+
+typedef struct lth_capture_file_table {
+    uint32_t number;
+    uint32_t sheet;         /**< From 1; 0: by name, or the first one that has the columns. */
+    const char *sheet_name; /**< "" for none. */
+    uint32_t header_rows;   /**< 1..10; rows above them (titles) are found and passed over. */
+    const lth_capture_column *org;     /**< Column that names the row's organisation, or NULL. */
+    const lth_capture_column *columns; /**< In cell order. */
+    uint32_t n_columns;
+} lth_capture_file_table;
+
+typedef struct lth_capture_file_request {
+    const char *path;
+    uint32_t kinds; /**< Bit (1 << lth_sheet_kind) per kind of file that is taken. */
+    const lth_capture_file_table *tables;
+    uint32_t n_tables;
+} lth_capture_file_request;
+
+/** Write the answer workbook: rows of `path` that are named, with a first column of texts. */
+typedef struct lth_capture_answer_request {
+    const char *path, *out_path;
+    const lth_capture_file_table *table; /**< For its sheet and headers. */
+    uint32_t n_rows;
+    const struct lth_capture_answer_row {
+        uint32_t row;
+        const char *text;
+    } * rows; /**< Ascending. */
+} lth_capture_answer_request;
+
+typedef enum lth_capture_task {
+    LTH_CAPTURE_TASK_QUERY = 1,
+    LTH_CAPTURE_TASK_FILE,
+    LTH_CAPTURE_TASK_ANSWER
+} lth_capture_task;
+/** What the request is, by its first bytes; 0 = none of them. */
+lth_capture_task lth_capture_task_of(lth_slice in);
+
+/* Each: length prefix included in what is encoded, not in what is decoded; strings are copied to
+ * the arena. LTH_OK, LTH_E_LIMIT or LTH_E_FORMAT, LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_capture_file_encode(lth_buf *out, const lth_capture_file_request *request);
+LTH_MUST_USE lth_err lth_capture_file_decode(lth_capture_file_request *out, lth_slice in,
+                                             lth_arena *arena);
+LTH_MUST_USE lth_err lth_capture_answer_encode(lth_buf *out,
+                                               const lth_capture_answer_request *request);
+LTH_MUST_USE lth_err lth_capture_answer_decode(lth_capture_answer_request *out, lth_slice in,
+                                               lth_arena *arena);
+
 /** Length prefix included. LTH_OK, LTH_E_LIMIT, LTH_E_NOMEM. */
 LTH_MUST_USE lth_err lth_capture_request_encode(lth_buf *out, const lth_capture_request *request);
 /** @param in  Without the length prefix. Strings are copied to @p arena.
@@ -56,20 +113,31 @@ typedef enum lth_capture_kind {
 typedef struct lth_capture_message {
     lth_capture_kind kind;
     uint32_t table;
+    uint32_t row;  /**< Of a file, as Excel shows it; 0 from a database. */
+    lth_slice org; /**< Code as it stands in the org column, trimmed; empty when there is none. */
     uint32_t n_cells;
     lth_cell cells[LTH_CAPTURE_COLUMNS_MAX]; /**< Pointing into the reader's buffer. */
     lth_scan_fault fault;
     char detail[LTH_DETAIL_MAX];
+    char detail_en[LTH_DETAIL_MAX]; /**< Empty: the same. */
 } lth_capture_message;
 
+/** What a ROW says beside its cells. */
+typedef struct lth_capture_row_head {
+    uint32_t table, row;
+    lth_slice org;
+} lth_capture_row_head;
 /** Size of an encoded ROW, length prefix included. */
-size_t lth_capture_row_size(const lth_cell *cells, uint32_t n_cells);
+size_t lth_capture_row_size(const lth_capture_row_head *head, const lth_cell *cells,
+                            uint32_t n_cells);
 /** Writes exactly that many bytes. */
-void lth_capture_row_encode(uint8_t *out, uint32_t table, const lth_cell *cells, uint32_t n_cells);
-#define LTH_CAPTURE_END_BYTES_MAX (4u + 3u + 4u + LTH_DETAIL_MAX)
-/** Return bytes written. Detail is cut to LTH_DETAIL_MAX - 1. */
+void lth_capture_row_encode(uint8_t *out, const lth_capture_row_head *head, const lth_cell *cells,
+                            uint32_t n_cells);
+#define LTH_CAPTURE_END_BYTES_MAX (4u + 3u + 8u + 2u * LTH_DETAIL_MAX)
+/** Return bytes written. Details are cut to LTH_DETAIL_MAX - 1. */
 size_t lth_capture_table_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX], uint32_t table,
-                                    lth_scan_fault fault, const char *detail);
+                                    lth_scan_fault fault, const char *detail,
+                                    const char *detail_en);
 size_t lth_capture_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX]);
 
 /** One message without its length prefix. LTH_OK or LTH_E_FORMAT. */

@@ -36,7 +36,16 @@
     X(areceipt) /* origin 16 | stream 8 | tier 16 -> receipt bytes */                              \
     X(aheld)    /* origin 16 | stream 8 | epoch 4 | seq 8 | index 4 -> lth_agent_held_encode()     \
                  */                                                                                \
-    X(scan)     /* org prefix 8 | dataset 2 -> last scan: times, rows, fault, counts */
+    X(scan)     /* org prefix 8 | dataset 2 -> last scan: times, rows, fault, counts */            \
+    X(match)   /* org prefix 8 | dataset 2 | match key 1 | values hash 16 | key hash 16 -> nothing \
+                */                                                                                 \
+    X(state)   /* org prefix 8 | dataset 2 | record_id 16 -> upload 8 | row 4 | a mapped row as in \
+                  spool: of tables read from files, which cannot be read again at will */          \
+    X(upload)  /* org 16 | number 8 -> lth_upload_encode() */                                      \
+    X(finding) /* org 16 | upload 8 | row 4 | n 2 -> lth_upload_finding_encode() */                \
+    X(answer)  /* org prefix 8 | dataset 2 | row hash 16 -> key hash 16: a person's decision */    \
+    X(accepted) /* dataset 2 | record_id 16 | rule 2 -> row hash 16 | when 8: warnings accepted */ \
+    X(act)      /* org 16 | when 8 | n 2 -> lth_agent_act_encode(): who did what and why */
 
 enum lth_agent_store_table {
 #define X(name) LTH_A_##name,
@@ -62,7 +71,15 @@ extern const char *const lth_agent_table_names[LTH_A_COUNT];
     X(too_many_rows, 9, "quá nhiều dòng", "too many rows")                                         \
     X(timeout, 10, "quá thời gian đọc", "the scan took too long")                                  \
     X(child_failed, 11, "tiến trình đọc dừng bất thường", "the capture process died")              \
-    X(bad_driver, 12, "không có trình điều khiển ODBC", "the ODBC driver is not installed")
+    X(bad_driver, 12, "không có trình điều khiển ODBC", "the ODBC driver is not installed")        \
+    X(bad_file, 13, "không đọc được tệp", "the file cannot be read")                               \
+    X(wrong_file, 14, "tệp không đúng mẫu hoặc của đơn vị khác",                                   \
+      "the file is of another layout or of another organisation")                                  \
+    X(mass_deletion, 15, "quá nhiều bản ghi biến mất, chờ người xác nhận",                         \
+      "too many records are gone, waiting for a person")                                           \
+    X(emptied, 16, "nguồn trống, chờ người xác nhận", "the source is empty, waiting for a person") \
+    X(restored, 17, "nguồn trở về trạng thái cũ, chờ người xác nhận",                              \
+      "the source went back to an old state, waiting for a person")
 typedef enum lth_scan_fault {
 #define X(name, number, vi, en) LTH_SCAN_##name = (number),
     LTH_SCAN_FAULT_MAP(X)
@@ -93,14 +110,97 @@ typedef struct lth_scan_info {
     lth_scan_fault fault;
     uint32_t faults_in_a_row;
     uint64_t rows, changed, deleted, invalid;
+    uint64_t fresh;  /**< Of `changed`, records never seen before. */
+    uint64_t warned; /**< Rows with a warning that nobody accepted. */
+    uint64_t asked;  /**< Rows held here because they could be two records: a person decides. */
+    uint64_t gone;   /**< With mass_deletion, emptied: records that would end. */
+    uint64_t old;    /**< With restored: rows that went back to what they were before. */
+    uint64_t known;  /**< Records known before the scan. */
     char detail[LTH_DETAIL_MAX]; /**< Column or table name, ODBC state; no row values. */
 } lth_scan_info;
-size_t lth_scan_info_encode(uint8_t out[64 + LTH_DETAIL_MAX], const lth_scan_info *info);
+#define LTH_SCAN_INFO_BYTES_MAX (128u + LTH_DETAIL_MAX)
+size_t lth_scan_info_encode(uint8_t out[LTH_SCAN_INFO_BYTES_MAX], const lth_scan_info *info);
 bool lth_scan_info_decode(lth_scan_info *out, lth_slice in);
+
+/* ---- uploads: whole files that a person or a program hands in ---- */
+
+typedef enum lth_upload_state {
+    LTH_UPLOAD_RECEIVED = 1, /**< Lies whole in the inbox. */
+    LTH_UPLOAD_READING = 2,
+    LTH_UPLOAD_DONE = 3,      /**< Read to its end; what it changed is sealed. */
+    LTH_UPLOAD_REFUSED = 4,   /**< As a whole: fault and detail say why; nothing changed. */
+    LTH_UPLOAD_WAITING = 5,   /**< A guard holds what it would end or turn back. */
+    LTH_UPLOAD_WITHDRAWN = 6, /**< A person said no to what the guard held. */
+} lth_upload_state;
+const char *lth_upload_state_name(lth_upload_state state);
+
+#define LTH_UPLOAD_ID_MAX       80u
+#define LTH_UPLOAD_TABLES_MAX   16u
+#define LTH_UPLOAD_FINDINGS_MAX 10000u /**< Kept of one upload. */
+
+typedef struct lth_upload {
+    char id[LTH_UPLOAD_ID_MAX + 1]; /**< The file's name in the inbox: [A-Za-z0-9._-]. */
+    uint8_t sha256[LTH_HASH_SIZE];
+    uint64_t bytes, received_ms, done_ms;
+    lth_upload_state state;
+    lth_scan_fault fault;
+    char detail[LTH_DETAIL_MAX]; /**< Vietnamese, no row values. */
+    char detail_en[LTH_DETAIL_MAX];
+    uint32_t epoch; /**< Batches it was sealed into; 0 = none: nothing new. */
+    uint64_t first_seq, last_seq;
+    uint8_t last_hash[LTH_HASH_SIZE]; /**< Header hash of the last one. */
+    uint32_t n_findings;
+    uint32_t n_tables;
+    struct {
+        uint16_t dataset;
+        lth_scan_fault fault; /**< none or what a guard holds. */
+        uint32_t rows, fresh, changed, same, ended, held, asked, warned;
+        uint32_t gone, old, known; /**< As in lth_scan_info. */
+    } tables[LTH_UPLOAD_TABLES_MAX];
+} lth_upload;
+LTH_MUST_USE lth_err lth_upload_encode(lth_buf *out, const lth_upload *upload);
+bool lth_upload_decode(lth_upload *out, lth_slice in);
+
+/** What was found in one row of an upload. */
+typedef struct lth_upload_finding {
+    uint32_t row; /**< As Excel shows it. */
+    uint16_t dataset;
+    lth_refusal code; /**< none: a question (the row could be several records). */
+    lth_severity severity;
+    uint16_t field, rule;
+    bool accepted;        /**< A warning that a person accepted. */
+    lth_id record_id;     /**< zeros: not decided. */
+    uint8_t row_hash[16]; /**< Names the row in ANSWER. */
+    uint32_t n_candidates;
+    lth_id candidates[4]; /**< Of a question. */
+    lth_slice column;     /**< Header of the column, may be empty. */
+    lth_slice vi, en;     /**< The sentence, with values: for the school only. */
+} lth_upload_finding;
+LTH_MUST_USE lth_err lth_upload_finding_encode(lth_buf *out, const lth_upload_finding *finding);
+bool lth_upload_finding_decode(lth_upload_finding *out, lth_slice value);
+
+/** What a person did, with author and reason (table `act`). */
+typedef enum lth_agent_act_kind {
+    LTH_ACT_CONFIRM = 1,  /**< Let the guard's work be done. */
+    LTH_ACT_WITHDRAW = 2, /**< Not: the records stay. */
+    LTH_ACT_ANSWER = 3,   /**< This row is that record (or a new one). */
+    LTH_ACT_ACCEPT = 4,   /**< A warning is right as it is. */
+} lth_agent_act_kind;
+typedef struct lth_agent_act {
+    lth_agent_act_kind kind;
+    uint16_t dataset;
+    uint64_t upload;      /**< 0: not of an upload. */
+    uint8_t row_hash[16]; /**< ANSWER */
+    lth_id record_id;     /**< ANSWER: zeros = a new record. ACCEPT. */
+    uint16_t rule;        /**< ACCEPT */
+    lth_slice by, reason; /**< 1..100, 1..500 bytes UTF-8. */
+} lth_agent_act;
+LTH_MUST_USE lth_err lth_agent_act_encode(lth_buf *out, const lth_agent_act *act);
+bool lth_agent_act_decode(lth_agent_act *out, lth_slice value);
 
 typedef struct lth_agent_table {
     const lth_mapping *mapping;
-    uint32_t every_ms;
+    uint32_t every_ms; /**< 0: read only when an upload comes. */
 } lth_agent_table;
 
 typedef struct lth_agent_school {
@@ -125,9 +225,12 @@ typedef struct lth_agent_env {
     uint32_t n_schools;
     uint32_t live_ms; /**< After a round of a school that sealed live batches, its next round waits
                          this long. */
-    uint32_t scans_max; /**< Rounds under way at once; 1..8. */
-    uint32_t keep_days; /**< >= 35 */
-    uint32_t dict_ver;  /**< lth_schema.dict_ver; into batch headers and LINK_HELLO. */
+    uint32_t scans_max;       /**< Rounds under way at once; 1..8. */
+    uint32_t keep_days;       /**< >= 35 */
+    const lth_schema *schema; /**< Its dict_ver goes into batch headers and LINK_HELLO. */
+    uint32_t gone_percent;    /**< Guard: more of a table's records gone in one scan, and at least
+                                 gone_least, wait for a person; 1..100, 100 = never but emptied. */
+    uint32_t gone_least;
 } lth_agent_env;
 
 typedef struct lth_agent lth_agent;
@@ -142,15 +245,24 @@ typedef enum lth_agent_event_kind {
                              count as `incomplete`. */
     LTH_AEVENT_TIMER,
     LTH_AEVENT_SCAN_NOW, /**< An administrator wants this school read now. */
+    LTH_AEVENT_UPLOAD,   /**< A file of this school is about to be read: its round begins now. Only
+                            when lth_agent_may_upload(). ROW, TABLE_END, ROUND_END follow. */
+    LTH_AEVENT_ACT,      /**< A person's word. What it concerns is read again by the driver: the
+                            same upload with a further UPLOAD event, a database by SCAN. */
 } lth_agent_event_kind;
 
 typedef struct lth_agent_event {
     lth_agent_event_kind kind;
     const lth_frame *frame;
-    uint32_t school, table; /**< Indexes. */
-    const lth_cell *cells;  /**< mapping->n_columns of them. */
+    uint32_t school, table;   /**< Indexes. */
+    const lth_cell *cells;    /**< mapping->n_columns of them. */
+    uint32_t row;             /**< ROW of a file: its number as Excel shows it. */
+    const lth_upload *upload; /**< UPLOAD: id, sha256, bytes, received_ms are set. */
+    uint64_t tables;          /**< UPLOAD: bit per table that the file may hold. */
+    const lth_agent_act *act;
     lth_scan_fault fault;
-    const char *detail;
+    const char *detail;    /**< TABLE_END with a fault: Vietnamese where a clerk will read it. */
+    const char *detail_en; /**< May be NULL: the same. */
 } lth_agent_event;
 
 typedef enum lth_agent_action_kind { LTH_AACTION_SEND, LTH_AACTION_SCAN } lth_agent_action_kind;
@@ -161,6 +273,13 @@ typedef struct lth_agent_action {
     uint32_t school; /**< SCAN: start a round of this school. */
     uint64_t tables; /**< Bit per table. */
 } lth_agent_action;
+
+/** May a round of this school begin for an upload (none under way, an epoch granted, nothing in the
+ * way)? */
+bool lth_agent_may_upload(const lth_agent *self, uint32_t school);
+/** Upload under way or last ended of this school: its number in table `upload`; 0 = none. The same
+ * id comes with the same number: read again, it replaces its findings and counts. */
+uint64_t lth_agent_upload_number(const lth_agent *self, uint32_t school);
 
 /** Rebuild from the store (empty: fresh). Session number from env.random. Rounds that an earlier
  * instance asked for are over: the driver ends their children and feeds none of their rows here. */

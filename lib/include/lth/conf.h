@@ -59,6 +59,20 @@ typedef struct lth_broker_conf {
 LTH_MUST_USE lth_err lth_conf_load_broker(lth_conf **owner, const lth_broker_conf **out,
                                           const char *path, lth_conf_errors *errors);
 
+/** A column of a file: aliases of its header. */
+typedef struct lth_profile_column {
+    const char *const *names;
+    uint32_t n_names;
+    bool optional;
+} lth_profile_column;
+
+/** Where a profile's table stands in a file. */
+typedef struct lth_profile_place {
+    uint32_t sheet;         /**< From 1; 0: by name, or the first one that has the columns. */
+    const char *sheet_name; /**< "" for none. */
+    uint32_t header_rows;   /**< 1..10 */
+} lth_profile_place;
+
 typedef struct lth_source_table {
     const char *mode;  /**< "diff" (others arrive with their issues and are refused until then). */
     uint32_t every_ms; /**< >= 1,000; default 30 s. */
@@ -66,18 +80,32 @@ typedef struct lth_source_table {
     const char *key;     /**< Column name. */
     lth_mapping mapping; /**< columns[] as named in the YAML; matched to the result set by name,
                             without case, at scan time. */
+    const lth_profile_column *headers; /**< Of a file: parallel to mapping.columns; NULL else. */
+    lth_profile_place place;           /**< Of a file. */
 } lth_source_table;
+
+/** One mapping for all schools that use the same export (profiles/NAME.yaml). */
+typedef struct lth_profile {
+    const char *name;
+    uint32_t kinds;                     /**< Bit (1 << lth_sheet_kind) per kind of file taken. */
+    const lth_profile_column *org_from; /**< Column that names a row's organisation; or NULL. */
+    const lth_source_table *tables;
+    uint32_t n_tables; /**< <= 16 */
+} lth_profile;
 
 typedef struct lth_source_conf {
     const char *org; /**< Code. */
     lth_id org_id;
-    const char *driver;        /**< ODBC driver name, e.g. SQLite3. */
-    const char *database;      /**< File or database name; a SQLite path is made absolute. */
-    const char *dsn;           /**< Extra connection string, may be NULL. */
-    const char *secret_file;   /**< Password file, may be NULL. */
-    uint32_t scan_seconds_max; /**< Time limit of a scan child; default 300. */
-    const lth_source_table *tables;
+    const char *driver;             /**< ODBC driver name, e.g. SQLite3. */
+    const char *database;           /**< File or database name; a SQLite path is made absolute. */
+    const char *dsn;                /**< Extra connection string, may be NULL. */
+    const char *secret_file;        /**< Password file, may be NULL. */
+    uint32_t scan_seconds_max;      /**< Time limit of a scan child; default 300. */
+    const lth_source_table *tables; /**< Of a file source: those of its profile. */
     uint32_t n_tables;
+    const lth_profile
+        *profile;      /**< A hosted school whose files come to `inbox`; NULL: a database. */
+    const char *inbox; /**< Directory, absolute. */
 } lth_source_conf;
 
 typedef struct lth_agent_conf {
@@ -89,8 +117,16 @@ typedef struct lth_agent_conf {
                            once; default 60,000. limits.live. */
     lth_registry registry;
     lth_schema schema;
-    const lth_source_conf *schools;
+    const lth_source_conf *schools; /**< Written out one by one, then the hosted ones. */
     uint32_t n_schools;
+    const lth_profile *carrier_profile; /**< Files that hold many schools (hosted.carrier): split by
+                                           org_from; NULL: none. */
+    const char *carrier_inbox;
+    const char *hosted_dir; /**< Directory with CODE/ (keys and certificate, role host) of every
+                               hosted school: hosted.keys, default identity/../hosted. */
+    uint32_t gone_percent, gone_least; /**< guard.gone_percent (20), guard.gone_least (5). */
+    uint32_t upload_mib;               /**< limits.upload_mib, default 20, 1..64. */
+    uint32_t keep_uploads_days;        /**< limits.keep_uploads, default 400. */
 } lth_agent_conf;
 LTH_MUST_USE lth_err lth_conf_load_agent(lth_conf **owner, const lth_agent_conf **out,
                                          const char *path, lth_conf_errors *errors);
