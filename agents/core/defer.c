@@ -43,7 +43,7 @@ static lth_err release(agent_ctx *c, const agent_deferred *one)
         return err;
     }
     err = lth_agent__row_map(c, &fits);
-    if (err != LTH_OK || !fits || row->mapped.code != LTH_REFUSE_none) {
+    if (err != LTH_OK || !fits || row->mapped.findings.errors > 0) {
         return err;
     }
     uint8_t had[PRINT_SIZE];

@@ -81,7 +81,7 @@ lth_err lth_agent__row_map(agent_ctx *c, bool *fits)
     }
     lth_err err = size > ROW_CELLS_MAX
                       ? LTH_E_LIMIT
-                      : lth_map_row(&row->mapped, mapping, row->cells, c->self->rows);
+                      : lth_map_row(&row->mapped, mapping, NULL, row->cells, 0, c->self->rows);
     if (err == LTH_OK) {
         fill_record(c, &row->mapped);
         err = lth_agent__widest(&c->self->record) > LTH_RECORD_MAX ? LTH_E_LIMIT : LTH_OK;
@@ -119,7 +119,7 @@ static lth_err remember(agent_ctx *c, const lth_id *id, bool clash)
     agent_map_row fresh = {.record_id = *id, .natural = row->natural};
     lth_err err = LTH_OK;
     memcpy(fresh.hash, row->hash, PRINT_SIZE);
-    bool invalid = clash || row->mapped.code != LTH_REFUSE_none;
+    bool invalid = clash || row->mapped.findings.errors > 0;
     fresh.flags = (uint8_t)((invalid ? MAP_INVALID : 0) | (clash ? MAP_CLASH : 0));
     bool had = row->known && (row->old.flags & MAP_HAS_NATURAL) != 0;
     if ((invalid || !row->natural_sound) && had) {
@@ -153,7 +153,7 @@ lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash)
     if (err != LTH_OK) {
         return err;
     }
-    bool invalid = clash || row->mapped.code != LTH_REFUSE_none;
+    bool invalid = clash || row->mapped.findings.errors > 0;
     record->op = op;
     record->record_id = id;
     record->flags = invalid ? LTH_RECORD_INVALID : 0;

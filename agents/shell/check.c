@@ -74,20 +74,21 @@ static void on_row(void *ctx, uint32_t table, const lth_cell *cells)
     lth_check *self = ctx;
     const lth_mapping *mapping = self->engine->node.schools[self->school].tables[table].mapping;
     lth_mapped_row *row = lth_arena_alloc(self->arena, sizeof *row);
-    if (row == NULL || lth_map_row(row, mapping, cells, self->arena) != LTH_OK) {
+    if (row == NULL || lth_map_row(row, mapping, NULL, cells, 0, self->arena) != LTH_OK) {
         self->fault = true;
         lth_arena_reset(self->arena);
         return;
     }
     json_t *out = row_json(self, table);
     json_object_set_new(out, "fields", fields_json(self, mapping->dataset, row));
-    if (row->code != LTH_REFUSE_none) {
+    if (row->findings.errors > 0) {
+        const lth_finding *first = &row->findings.items[0];
         self->fault = true;
         json_object_set_new(out, "fault",
-                            json_pack("{s:s,s:s,s:s}", "code", lth_refusal_name(row->code), "vi",
-                                      lth_refusal_text(row->code, false), "en",
-                                      lth_refusal_text(row->code, true)));
-        json_object_set_new(out, "detail", json_string(field_name(mapping->dataset, row->field)));
+                            json_pack("{s:s,s:s,s:s}", "code", lth_refusal_name(first->code), "vi",
+                                      lth_refusal_text(first->code, false), "en",
+                                      lth_refusal_text(first->code, true)));
+        json_object_set_new(out, "detail", json_string(field_name(mapping->dataset, first->field)));
     }
     lth_control_row(self->call, out);
     lth_arena_reset(self->arena);

@@ -13,6 +13,16 @@ static bool owns(const lth_record_view *record, const lth_id *origin)
     return memcmp(record->header.record_id.b, origin->b, 8) == 0;
 }
 
+static lth_refusal judge(const visit *v, const lth_record_view *record, const char *author_kind,
+                         lth_checked_record *out)
+{
+    lth_findings found;
+    lth_refusal code = lth_record_judge(v->env->schema, record, author_kind, &found);
+    out->group = found.n > 0 ? found.items[0].group : 0;
+    out->field = found.n > 0 ? found.items[0].field : 0;
+    return code;
+}
+
 /* Of a record that belongs to another org: may this author write its groups at all? Where the
  * author stands is judged with the day, at the merge. */
 static lth_refusal judge_foreign(const visit *v, const lth_record_view *record,
@@ -22,8 +32,7 @@ static lth_refusal judge_foreign(const visit *v, const lth_record_view *record,
     if (owner == NULL || v->author == NULL || record->header.op == LTH_OP_RANGE) {
         return LTH_REFUSE_scope;
     }
-    lth_refusal code =
-        lth_record_judge(v->env->schema, record, v->author->kind, &out->group, &out->field);
+    lth_refusal code = judge(v, record, v->author->kind, out);
     out->slot = record->groups[0].number;
     return code == LTH_REFUSE_bad_author ? LTH_REFUSE_scope : code;
 }
@@ -38,7 +47,7 @@ static lth_refusal judge_own(const visit *v, uint32_t index, const lth_record_vi
          !lth_record_range(record, &lo, &hi, &last))) {
         return LTH_REFUSE_bad_op;
     }
-    return lth_record_judge(v->env->schema, record, NULL, &out->group, &out->field);
+    return judge(v, record, NULL, out);
 }
 
 static void find_natural(const visit *v, const lth_record_view *record, lth_checked_record *out)

@@ -83,14 +83,9 @@ static lth_refusal judge_bytes(const lth_dataset *ds, const lth_record_view *rec
     return LTH_REFUSE_none;
 }
 
-lth_refusal lth_record_judge(const lth_schema *schema, const lth_record_view *record,
-                             const char *author_kind, uint16_t *group, uint16_t *field)
+static lth_refusal judge(const lth_schema *schema, const lth_record_view *record,
+                         const char *author_kind, uint16_t *group, uint16_t *field)
 {
-    uint16_t ignored[2];
-    group = group != NULL ? group : &ignored[0];
-    field = field != NULL ? field : &ignored[1];
-    *group = 0;
-    *field = 0;
     if (record->form == LTH_FORM_LEAF) {
         return LTH_REFUSE_none;
     }
@@ -115,4 +110,16 @@ lth_refusal lth_record_judge(const lth_schema *schema, const lth_record_view *re
     code = judge_bytes(ds, record, group, field);
     bool invalid = (record->header.flags & LTH_RECORD_INVALID) != 0;
     return invalid && code != LTH_REFUSE_bad_group ? LTH_REFUSE_invalid_at_source : code;
+}
+
+lth_refusal lth_record_judge(const lth_schema *schema, const lth_record_view *record,
+                             const char *author_kind, lth_findings *out)
+{
+    lth_finding finding = {.severity = LTH_SEVERITY_ERROR, .column = -1};
+    out->n = out->more = out->errors = 0;
+    finding.code = judge(schema, record, author_kind, &finding.group, &finding.field);
+    if (finding.code != LTH_REFUSE_none) {
+        lth_findings_add(out, &finding);
+    }
+    return finding.code;
 }

@@ -12,10 +12,12 @@ typedef struct row {
 
 static void fault(row *r, lth_refusal code, const lth_field *field)
 {
-    if (r->out->faults++ == 0) {
-        r->out->code = code;
-        r->out->field = field->number;
-    }
+    lth_finding finding = {.code = code,
+                           .severity = LTH_SEVERITY_ERROR,
+                           .group = field->group,
+                           .field = field->number,
+                           .column = -1};
+    lth_findings_add(&r->out->findings, &finding);
 }
 
 static const lth_map_pair *find_pair(const lth_map_field *map, lth_slice text)
@@ -191,7 +193,7 @@ static lth_err map_fields(lth_value *values, bool *faulty, row *r, const lth_map
     for (uint32_t i = 0; i < mapping->n_fields; i++) {
         const lth_map_field *map = &mapping->fields[i];
         size_t at = (size_t)(map->field - mapping->dataset->fields);
-        uint32_t before = r->out->faults;
+        uint32_t before = r->out->findings.errors;
         lth_refusal code = LTH_REFUSE_none;
         lth_err err = map->field->type == LTH_TYPE_LIST ? map_list(&values[at], r, map)
                                                         : map_value(&values[at], r, map, &code);
@@ -201,7 +203,7 @@ static lth_err map_fields(lth_value *values, bool *faulty, row *r, const lth_map
         if (code != LTH_REFUSE_none) {
             fault(r, code, map->field);
         }
-        faulty[at] = r->out->faults != before;
+        faulty[at] = r->out->findings.errors != before;
     }
     const lth_dataset *ds = mapping->dataset;
     for (uint32_t i = 0; i < ds->n_fields; i++) {
@@ -237,21 +239,22 @@ static lth_err encode_group(row *r, const lth_dataset *ds, const lth_group *grou
     return LTH_OK;
 }
 
-lth_err lth_map_row(lth_mapped_row *out, const lth_mapping *mapping, const lth_cell *cells,
-                    lth_arena *arena)
+lth_err lth_map_row(lth_mapped_row *out, const lth_mapping *mapping, const lth_schema *schema,
+                    const lth_cell *cells, uint32_t today, lth_arena *arena)
 {
+    (void)schema;
+    (void)today;
     row r = {.out = out, .cells = cells, .arena = arena};
     const lth_dataset *ds = mapping->dataset;
     out->n_groups = 0;
-    out->code = LTH_REFUSE_none;
-    out->field = 0;
-    out->faults = 0;
+    out->findings.n = out->findings.more = out->findings.errors = 0;
     lth_value *values = lth_arena_alloc(arena, ds->n_fields * sizeof *values);
     bool *faulty = lth_arena_alloc(arena, ds->n_fields * sizeof *faulty);
     if (values == NULL || faulty == NULL) {
         return LTH_E_NOMEM;
     }
     memset(values, 0, ds->n_fields * sizeof *values);
+    out->values = values;
     memset(faulty, 0, ds->n_fields * sizeof *faulty);
     lth_err err = map_fields(values, faulty, &r, mapping);
     size_t size = RECORD_FIXED;

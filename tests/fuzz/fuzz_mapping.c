@@ -115,12 +115,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lth_mapped_row row;
     split(cells, data, size);
     must(arena != NULL);
-    must(lth_map_row(&row, &MAPPING, cells, arena) == LTH_OK);
-    must(row.n_groups == 2 && (row.faults == 0) == (row.code == LTH_REFUSE_none));
+    must(lth_map_row(&row, &MAPPING, NULL, cells, 20260901, arena) == LTH_OK);
+    must(row.n_groups == 2 && row.findings.errors == row.findings.n + row.findings.more);
     for (uint32_t i = 0; i < row.n_groups; i++) {
         const lth_group *group = lth_dataset_group(&DATASET, row.groups[i].number);
         lth_refusal code = lth_group_check(group, row.groups[i].value, NULL);
-        must(code == LTH_REFUSE_none || (code == LTH_REFUSE_missing_required && row.faults > 0));
+        must(code == LTH_REFUSE_none || (code == LTH_REFUSE_missing_required && row.findings.n > 0));
     }
     read_all_ways(&cells[1], arena);
     lth_arena_free(&arena);

@@ -224,8 +224,8 @@ static void test_agent(void **state)
     }
     lth_arena *arena = lth_arena_new(1024 * 1024);
     lth_mapped_row out;
-    assert_int_equal(lth_map_row(&out, m, cells, arena), LTH_OK);
-    assert_int_equal(out.faults, 0);
+    assert_int_equal(lth_map_row(&out, m, &agent->schema, cells, 20140901, arena), LTH_OK);
+    assert_int_equal(out.findings.n, 0);
     assert_int_equal(out.n_groups, 3);
     lth_arena_free(&arena);
     lth_conf_free(&owner);

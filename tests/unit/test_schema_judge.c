@@ -32,13 +32,13 @@ static lth_record_view good(void)
 static void expect(const lth_record_view *r, const char *kind, lth_refusal code, uint16_t group,
                    uint16_t field)
 {
-    uint16_t at_group = 999;
-    uint16_t at_field = 999;
-    lth_refusal found = lth_record_judge(&kit_schema, r, kind, &at_group, &at_field);
+    lth_findings out;
+    lth_refusal found = lth_record_judge(&kit_schema, r, kind, &out);
     assert_string_equal(lth_refusal_name(found), lth_refusal_name(code));
-    assert_int_equal(at_group, group);
-    assert_int_equal(at_field, field);
-    assert_int_equal(lth_record_judge(&kit_schema, r, kind, NULL, NULL), code);
+    assert_int_equal(out.n, code != LTH_REFUSE_none);
+    assert_int_equal(out.errors, out.n);
+    assert_int_equal(out.n > 0 ? out.items[0].group : 0, group);
+    assert_int_equal(out.n > 0 ? out.items[0].field : 0, field);
 }
 
 static void test_owner(void **state)

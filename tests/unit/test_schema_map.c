@@ -70,7 +70,7 @@ static void map(fixture *f, lth_mapped_row *out, const char *const cells[10])
         row[i] = (lth_cell){p, p == NULL ? -1 : (int64_t)strlen(cells[i])};
     }
     lth_arena_reset(f->arena);
-    assert_int_equal(lth_map_row(out, &f->mapping, row, f->arena), LTH_OK);
+    assert_int_equal(lth_map_row(out, &f->mapping, NULL, row, 20140901, f->arena), LTH_OK);
     assert_int_equal(out->n_groups, 3);
     assert_int_equal(out->groups[0].number, KIT_MAIN);
     assert_int_equal(out->groups[1].number, KIT_KEY);
@@ -88,8 +88,7 @@ static void test_whole_row(void **state)
     lth_mapped_row row;
     const char *const cells[] = {"17", " Lan ", "3", "8,5", "Có", "3/5/2014", "9", NULL, "T", "x"};
     map(*state, &row, cells);
-    assert_int_equal(row.code, LTH_REFUSE_none);
-    assert_int_equal(row.faults, 0);
+    assert_int_equal(row.findings.n, 0);
     /* The list is sorted by its key; the subject without score is left out. */
     expect_main(&row, KIT_BYTES("\x0a\x03Lan\x10\x06\x18\xa4\x0d\x20\x01\x28\xd7\xa3\xcd\x09"
                                 "\x32\x08\x0a\x03THE\x1a\x01T"
@@ -108,9 +107,9 @@ static void test_faults(void **state)
     /* count out of range, "Hết" not in the map, an impossible score: three faults, all left out. */
     const char *const cells[] = {"17", "Lan", "300", NULL, "Hết", "", "x", "8", NULL, "x"};
     map(*state, &row, cells);
-    assert_int_equal(row.code, LTH_REFUSE_bad_value);
-    assert_int_equal(row.field, 2);
-    assert_int_equal(row.faults, 3);
+    assert_int_equal(row.findings.items[0].code, LTH_REFUSE_bad_value);
+    assert_int_equal(row.findings.items[0].field, 2);
+    assert_int_equal(row.findings.n, 3);
     expect_main(&row, KIT_BYTES("\x0a\x03Lan\x32\x08\x0a\x03VAN\x10\xc0\x0c"));
 }
 
@@ -119,9 +118,9 @@ static void test_missing(void **state)
     lth_mapped_row row;
     const char *const cells[] = {"17", "  ", NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL};
     map(*state, &row, cells);
-    assert_int_equal(row.code, LTH_REFUSE_missing_required);
-    assert_int_equal(row.field, 1);
-    assert_int_equal(row.faults, 2); /* name, code */
+    assert_int_equal(row.findings.items[0].code, LTH_REFUSE_missing_required);
+    assert_int_equal(row.findings.items[0].field, 1);
+    assert_int_equal(row.findings.n, 2); /* name, code */
     assert_int_equal(row.groups[0].value.n, 0);
 }
 
@@ -130,11 +129,11 @@ static void test_pairs_are_exact(void **state)
     lth_mapped_row row;
     const char *const nfd[] = {"1", "Lan", NULL, NULL, " Co\xcc\x81 ", NULL, NULL, NULL, NULL, "x"};
     map(*state, &row, nfd);
-    assert_int_equal(row.faults, 0);
+    assert_int_equal(row.findings.n, 0);
     const char *const other[] = {"1", "Lan", NULL, NULL, "có", NULL, NULL, NULL, NULL, "x"};
     map(*state, &row, other);
-    assert_int_equal(row.faults, 1);
-    assert_int_equal(row.field, 4);
+    assert_int_equal(row.findings.n, 1);
+    assert_int_equal(row.findings.items[0].field, 4);
 }
 
 static void test_same_item_twice(void **state)
@@ -145,8 +144,8 @@ static void test_same_item_twice(void **state)
     const char *const cells[] = {"1", "Lan", NULL, NULL, NULL, NULL, "9", "8", NULL, "x"};
     map(f, &row, cells);
     f->item_fields[0][0].constant = "VAN";
-    assert_int_equal(row.code, LTH_REFUSE_bad_value);
-    assert_int_equal(row.field, 6);
+    assert_int_equal(row.findings.items[0].code, LTH_REFUSE_bad_value);
+    assert_int_equal(row.findings.items[0].field, 6);
     expect_main(&row, KIT_BYTES("\x0a\x03Lan\x32\x09\x0a\x04TOAN\x10\xc0\x0c"));
 }
 
@@ -156,15 +155,15 @@ static void test_limits(void **state)
     lth_mapped_row row;
     lth_arena *small = lth_arena_new(64);
     const lth_cell cells[10] = {{0}};
-    assert_int_equal(lth_map_row(&row, &f->mapping, cells, small), LTH_E_NOMEM);
+    assert_int_equal(lth_map_row(&row, &f->mapping, NULL, cells, 20140901, small), LTH_E_NOMEM);
     lth_arena_free(&small);
     /* A text over the largest record is a bad value, not an overflow. */
     static char huge[300 * 1024];
     memset(huge, 'a', sizeof huge - 1);
     const char *const long_cells[] = {"1", huge, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "x"};
     map(f, &row, long_cells);
-    assert_int_equal(row.code, LTH_REFUSE_bad_value);
-    assert_int_equal(row.field, 1);
+    assert_int_equal(row.findings.items[0].code, LTH_REFUSE_bad_value);
+    assert_int_equal(row.findings.items[0].field, 1);
 }
 
 int main(void)
