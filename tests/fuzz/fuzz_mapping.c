@@ -120,7 +120,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (uint32_t i = 0; i < row.n_groups; i++) {
         const lth_group *group = lth_dataset_group(&DATASET, row.groups[i].number);
         lth_refusal code = lth_group_check(group, row.groups[i].value, NULL);
-        must(code == LTH_REFUSE_none || (code == LTH_REFUSE_missing_required && row.findings.n > 0));
+        must(code == LTH_REFUSE_none ||
+             (code == LTH_REFUSE_missing_required && row.findings.n > 0));
     }
     read_all_ways(&cells[1], arena);
     lth_arena_free(&arena);
