@@ -20,6 +20,7 @@ OWNERS = {
     r"^jansson\.h": {"lib/control", "lib/include", "cli", "broker/shell", "agents/shell"},
     r"^sql(ext|types|ucode)?\.h": {"agents/capture"},
     r"^utf8proc\.h": {"lib/schema"},
+    r"^(zip|expat|freexl|xlsxwriter)": {"lib/sheet"},
 }
 
 # Public headers by the part that implements them.
@@ -27,6 +28,7 @@ PART_OF_HEADER = {
     "err": "base", "diag": "base", "bytes": "base", "time": "base", "log": "base", "hash": "base",
     "record": "record", "schema": "schema", "registry": "schema", "policy": "schema", "store": "store",
     "crypto": "crypto", "net": "net", "conf": "conf", "frame": "proto", "control": "control", "program": "program",
+    "sheet": "sheet",
 }
 USES = {
     "lib/base": {"base"},
@@ -39,6 +41,7 @@ USES = {
     "lib/conf": {"base", "record", "schema", "conf"},
     "lib/control": {"base", "control"},
     "lib/program": {"base", "program"},
+    "lib/sheet": {"base", "sheet"},
     "broker/core": {"base", "record", "schema", "store", "proto"},
     "agents/core": {"base", "record", "schema", "store", "proto"},
     "agents/capture": {"base", "record", "schema", "store", "proto"},
