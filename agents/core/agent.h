@@ -135,6 +135,7 @@ typedef enum lth_upload_state {
 const char *lth_upload_state_name(lth_upload_state state);
 
 #define LTH_UPLOAD_ID_MAX       80u
+#define LTH_UPLOAD_TIERS_MAX    8u
 #define LTH_UPLOAD_TABLES_MAX   16u
 #define LTH_UPLOAD_FINDINGS_MAX 10000u /**< Kept of one upload. */
 
@@ -146,9 +147,14 @@ typedef struct lth_upload {
     lth_scan_fault fault;
     char detail[LTH_DETAIL_MAX]; /**< Vietnamese, no row values. */
     char detail_en[LTH_DETAIL_MAX];
-    uint32_t epoch; /**< Batches it was sealed into; 0 = none: nothing new. */
-    uint64_t first_seq, last_seq;
-    uint8_t last_hash[LTH_HASH_SIZE]; /**< Header hash of the last one. */
+    lth_position head;  /**< Of this school when it was dealt with: who holds this position holds
+                           all of the upload. */
+    uint64_t first_seq; /**< First batch that it was sealed into; 0 = nothing was new. */
+    uint32_t n_tiers;
+    struct {
+        lth_id org;
+        uint64_t ms; /**< When the receipt of that tier for `head` or later came here. */
+    } tiers[LTH_UPLOAD_TIERS_MAX];
     uint32_t n_findings;
     uint32_t n_tables;
     struct {
