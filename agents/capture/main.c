@@ -126,7 +126,7 @@ static lth_err run(const lth_capture_request *request)
         lth_scan_fault fault = read_table(&self, table, &found, detail);
         err = rows_write(&found, STDOUT_FILENO);
         rows_clear(&found);
-        size_t n = lth_capture_table_end_encode(end, table->number, fault, detail);
+        size_t n = lth_capture_table_end_encode(end, table->number, fault, detail, "");
         if (!err)
             err = write_all(STDOUT_FILENO, end, n);
     }

@@ -1,33 +1,21 @@
-#include "agents/capture/pipe.h"
+#include "agents/capture/pipe_text.h"
 
 #define MAGIC      "LCQ1"
 #define NULL_CELL  UINT32_MAX
-#define PREFIX     4u
+#define PREFIX     PIPE_PREFIX
 #define READ_AHEAD (64u * 1024u)
-#define ROW_HEAD   (PREFIX + 4u)
+#define ROW_HEAD   (PREFIX + 1u + 1u + 4u + 4u + 2u)
 
 /* ---- request ---- */
 
-static void put_text(lth_wr *wr, const char *text)
-{
-    size_t n = strlen(text);
-    lth_wr32(wr, (uint32_t)n);
-    lth_wr_bytes(wr, text, n);
-}
-
-static size_t text_size(const char *text)
-{
-    return PREFIX + strlen(text);
-}
-
 static size_t request_size(const lth_capture_request *r)
 {
-    size_t n = PREFIX + 4 + 4 + 4 + 1 + text_size(r->driver) + text_size(r->database) +
-               text_size(r->dsn) + text_size(r->password);
+    size_t n = PREFIX + 4 + 4 + 4 + 1 + pipe_text_size(r->driver) + pipe_text_size(r->database) +
+               pipe_text_size(r->dsn) + pipe_text_size(r->password);
     for (uint32_t i = 0; i < r->n_tables; i++) {
-        n += 1 + text_size(r->tables[i].query) + 2;
+        n += 1 + pipe_text_size(r->tables[i].query) + 2;
         for (uint32_t c = 0; c < r->tables[i].n_columns; c++)
-            n += text_size(r->tables[i].columns[c]);
+            n += pipe_text_size(r->tables[i].columns[c]);
     }
     return n;
 }
@@ -49,44 +37,27 @@ lth_err lth_capture_request_encode(lth_buf *out, const lth_capture_request *r)
     lth_wr_bytes(&wr, MAGIC, 4);
     lth_wr32(&wr, r->seconds_max);
     lth_wr32(&wr, r->rows_max);
-    put_text(&wr, r->driver);
-    put_text(&wr, r->database);
-    put_text(&wr, r->dsn);
-    put_text(&wr, r->password);
+    pipe_put_text(&wr, r->driver);
+    pipe_put_text(&wr, r->database);
+    pipe_put_text(&wr, r->dsn);
+    pipe_put_text(&wr, r->password);
     lth_wr8(&wr, (uint8_t)r->n_tables);
     for (uint32_t i = 0; i < r->n_tables; i++) {
         const lth_capture_table *table = &r->tables[i];
         lth_wr8(&wr, (uint8_t)table->number);
-        put_text(&wr, table->query);
+        pipe_put_text(&wr, table->query);
         lth_wr16(&wr, (uint16_t)table->n_columns);
         for (uint32_t c = 0; c < table->n_columns; c++)
-            put_text(&wr, table->columns[c]);
+            pipe_put_text(&wr, table->columns[c]);
     }
     LTH_ASSERT(!wr.bad && lth_wr_size(&wr) == size);
     return LTH_OK;
 }
 
-/* A copy with NUL; NULL with rd->bad when it is not text, with it unset when memory is out. */
-static const char *get_text(lth_rd *rd, lth_arena *arena)
-{
-    uint32_t n = lth_rd32(rd);
-    const uint8_t *p = lth_rd_bytes(rd, n);
-    if (p == NULL || memchr(p, 0, n) != NULL) {
-        rd->bad = true;
-        return NULL;
-    }
-    char *copy = lth_arena_alloc(arena, (size_t)n + 1);
-    if (copy != NULL) {
-        memcpy(copy, p, n);
-        copy[n] = '\0';
-    }
-    return copy;
-}
-
 static lth_err get_table(lth_capture_table *out, lth_rd *rd, lth_arena *arena)
 {
     out->number = lth_rd8(rd);
-    out->query = get_text(rd, arena);
+    out->query = pipe_get_text(rd, arena);
     out->n_columns = lth_rd16(rd);
     if (rd->bad || out->n_columns == 0 || out->n_columns > LTH_CAPTURE_COLUMNS_MAX)
         return LTH_E_FORMAT;
@@ -94,7 +65,7 @@ static lth_err get_table(lth_capture_table *out, lth_rd *rd, lth_arena *arena)
     if (columns == NULL)
         return LTH_E_NOMEM;
     for (uint32_t c = 0; c < out->n_columns; c++) {
-        columns[c] = get_text(rd, arena);
+        columns[c] = pipe_get_text(rd, arena);
         if (columns[c] == NULL)
             return rd->bad ? LTH_E_FORMAT : LTH_E_NOMEM;
     }
@@ -113,7 +84,7 @@ lth_err lth_capture_request_decode(lth_capture_request *out, lth_slice in, lth_a
     out->rows_max = lth_rd32(&rd);
     const char **parts[] = {&out->driver, &out->database, &out->dsn, &out->password};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        *parts[i] = get_text(&rd, arena);
+        *parts[i] = pipe_get_text(&rd, arena);
         if (*parts[i] == NULL)
             return rd.bad ? LTH_E_FORMAT : LTH_E_NOMEM;
     }
@@ -134,22 +105,28 @@ lth_err lth_capture_request_decode(lth_capture_request *out, lth_slice in, lth_a
 
 /* ---- messages ---- */
 
-size_t lth_capture_row_size(const lth_cell *cells, uint32_t n_cells)
+size_t lth_capture_row_size(const lth_capture_row_head *head, const lth_cell *cells,
+                            uint32_t n_cells)
 {
-    size_t n = ROW_HEAD;
+    size_t n = ROW_HEAD + head->org.n;
     for (uint32_t i = 0; i < n_cells; i++)
         n += 4 + (cells[i].n > 0 ? (size_t)cells[i].n : 0);
     return n;
 }
 
-void lth_capture_row_encode(uint8_t *out, uint32_t table, const lth_cell *cells, uint32_t n_cells)
+void lth_capture_row_encode(uint8_t *out, const lth_capture_row_head *head, const lth_cell *cells,
+                            uint32_t n_cells)
 {
-    size_t size = lth_capture_row_size(cells, n_cells);
+    size_t size = lth_capture_row_size(head, cells, n_cells);
     LTH_ASSERT(size <= PREFIX + LTH_CAPTURE_MESSAGE_MAX && n_cells <= LTH_CAPTURE_COLUMNS_MAX);
     lth_wr wr = lth_wr_of(out, size);
     lth_wr32(&wr, (uint32_t)(size - PREFIX));
     lth_wr8(&wr, LTH_CAPTURE_ROW);
-    lth_wr8(&wr, (uint8_t)table);
+    lth_wr8(&wr, (uint8_t)head->table);
+    lth_wr32(&wr, head->row);
+    lth_wr32(&wr, (uint32_t)head->org.n);
+    if (head->org.n > 0)
+        lth_wr_bytes(&wr, head->org.p, head->org.n);
     lth_wr16(&wr, (uint16_t)n_cells);
     for (uint32_t i = 0; i < n_cells; i++) {
         lth_wr32(&wr, cells[i].n < 0 ? NULL_CELL : (uint32_t)cells[i].n);
@@ -160,17 +137,20 @@ void lth_capture_row_encode(uint8_t *out, uint32_t table, const lth_cell *cells,
 }
 
 size_t lth_capture_table_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX], uint32_t table,
-                                    lth_scan_fault fault, const char *detail)
+                                    lth_scan_fault fault, const char *detail, const char *detail_en)
 {
-    char cut[LTH_DETAIL_MAX];
-    size_t n = lth_format(cut, sizeof cut, "%s", detail);
+    char cut[2][LTH_DETAIL_MAX];
+    size_t n[2] = {lth_format(cut[0], sizeof cut[0], "%s", detail),
+                   lth_format(cut[1], sizeof cut[1], "%s", detail_en)};
     lth_wr wr = lth_wr_of(out, LTH_CAPTURE_END_BYTES_MAX);
-    lth_wr32(&wr, (uint32_t)(3 + 4 + n));
+    lth_wr32(&wr, (uint32_t)(3 + 4 + n[0] + 4 + n[1]));
     lth_wr8(&wr, LTH_CAPTURE_TABLE_END);
     lth_wr8(&wr, (uint8_t)table);
     lth_wr8(&wr, (uint8_t)fault);
-    lth_wr32(&wr, (uint32_t)n);
-    lth_wr_bytes(&wr, cut, n);
+    for (int i = 0; i < 2; i++) {
+        lth_wr32(&wr, (uint32_t)n[i]);
+        lth_wr_bytes(&wr, cut[i], n[i]);
+    }
     LTH_ASSERT(!wr.bad);
     return lth_wr_size(&wr);
 }
@@ -183,8 +163,11 @@ size_t lth_capture_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX])
     return lth_wr_size(&wr);
 }
 
-static void get_cells(lth_capture_message *out, lth_rd *rd)
+static void get_row(lth_capture_message *out, lth_rd *rd)
 {
+    out->row = lth_rd32(rd);
+    uint32_t org = lth_rd32(rd);
+    out->org = lth_slice_of(lth_rd_bytes(rd, org), org);
     out->n_cells = lth_rd16(rd);
     if (out->n_cells > LTH_CAPTURE_COLUMNS_MAX)
         rd->bad = true;
@@ -197,6 +180,18 @@ static void get_cells(lth_capture_message *out, lth_rd *rd)
     }
 }
 
+static void get_detail(char out[LTH_DETAIL_MAX], lth_rd *rd)
+{
+    uint32_t n = lth_rd32(rd);
+    out[0] = '\0';
+    if (rd->bad || n >= LTH_DETAIL_MAX) {
+        rd->bad = true;
+        return;
+    }
+    lth_rd_copy(rd, out, n);
+    out[n] = '\0';
+}
+
 static void get_table_end(lth_capture_message *out, lth_rd *rd)
 {
     static const bool known[UINT8_MAX + 1] = {
@@ -205,14 +200,10 @@ static void get_table_end(lth_capture_message *out, lth_rd *rd)
 #undef X
     };
     uint8_t fault = lth_rd8(rd);
-    uint32_t n = lth_rd32(rd);
-    if (!known[fault] || n >= LTH_DETAIL_MAX) {
-        rd->bad = true;
-        return;
-    }
+    rd->bad = rd->bad || !known[fault];
     out->fault = (lth_scan_fault)fault;
-    lth_rd_copy(rd, out->detail, n);
-    out->detail[n] = '\0';
+    get_detail(out->detail, rd);
+    get_detail(out->detail_en, rd);
 }
 
 lth_err lth_capture_message_decode(lth_capture_message *out, lth_slice in)
@@ -222,7 +213,7 @@ lth_err lth_capture_message_decode(lth_capture_message *out, lth_slice in)
     switch (out->kind) {
     case LTH_CAPTURE_ROW:
         out->table = lth_rd8(&rd);
-        get_cells(out, &rd);
+        get_row(out, &rd);
         break;
     case LTH_CAPTURE_TABLE_END:
         out->table = lth_rd8(&rd);

@@ -31,15 +31,16 @@ static rows_block *block_with_room(rows *self, size_t size)
     return block;
 }
 
-lth_err rows_add(rows *self, uint32_t table, const lth_cell *cells, uint32_t n_cells)
+lth_err rows_add(rows *self, const lth_capture_row_head *head, const lth_cell *cells,
+                 uint32_t n_cells)
 {
-    size_t size = lth_capture_row_size(cells, n_cells);
+    size_t size = lth_capture_row_size(head, cells, n_cells);
     if (size > LTH_CAPTURE_ROWS_BYTES - self->bytes)
         return LTH_E_LIMIT;
     rows_block *block = block_with_room(self, size);
     if (block == NULL)
         return LTH_E_NOMEM;
-    lth_capture_row_encode(block->bytes + block->n, table, cells, n_cells);
+    lth_capture_row_encode(block->bytes + block->n, head, cells, n_cells);
     block->n += size;
     self->bytes += size;
     self->n++;

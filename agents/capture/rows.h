@@ -15,7 +15,8 @@ typedef struct rows {
 } rows;
 
 /** LTH_OK, LTH_E_LIMIT, LTH_E_NOMEM. */
-LTH_MUST_USE lth_err rows_add(rows *self, uint32_t table, const lth_cell *cells, uint32_t n_cells);
+LTH_MUST_USE lth_err rows_add(rows *self, const lth_capture_row_head *head, const lth_cell *cells,
+                              uint32_t n_cells);
 /** Write everything to @p fd; blocks while the reader is busy. LTH_OK or LTH_E_IO. */
 LTH_MUST_USE lth_err rows_write(const rows *self, int fd);
 void rows_clear(rows *self);

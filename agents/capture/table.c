@@ -148,7 +148,8 @@ static lth_scan_fault read_rows(table_reader *self, uint32_t rows_max, rows *out
         }
         if (fault != LTH_SCAN_none)
             return fault;
-        lth_err err = rows_add(out, self->table->number, self->cells, self->table->n_columns);
+        const lth_capture_row_head head = {.table = self->table->number};
+        lth_err err = rows_add(out, &head, self->cells, self->table->n_columns);
         if (err)
             return LTH_SCAN_too_many_rows;
     }

@@ -13,12 +13,14 @@ static void encode_again(const lth_capture_message *m, const uint8_t *bytes, siz
 {
     static uint8_t again[LTH_CAPTURE_MESSAGE_MAX + 4];
     size_t again_n = 0;
+    const lth_capture_row_head head = {m->table, m->row, m->org};
     if (m->kind == LTH_CAPTURE_ROW) {
-        again_n = lth_capture_row_size(m->cells, m->n_cells);
+        again_n = lth_capture_row_size(&head, m->cells, m->n_cells);
         LTH_ASSERT(again_n == n);
-        lth_capture_row_encode(again, m->table, m->cells, m->n_cells);
-    } else if (m->kind == LTH_CAPTURE_TABLE_END && strlen(m->detail) + 11 == n) {
-        again_n = lth_capture_table_end_encode(again, m->table, m->fault, m->detail);
+        lth_capture_row_encode(again, &head, m->cells, m->n_cells);
+    } else if (m->kind == LTH_CAPTURE_TABLE_END &&
+               strlen(m->detail) + strlen(m->detail_en) + 15 == n) {
+        again_n = lth_capture_table_end_encode(again, m->table, m->fault, m->detail, m->detail_en);
     } else if (m->kind == LTH_CAPTURE_END) {
         again_n = lth_capture_end_encode(again);
     }
@@ -65,11 +67,36 @@ static void read_request(const uint8_t *data, size_t size)
     lth_arena_free(&arena);
 }
 
+static void same_again(const lth_buf *again, const uint8_t *data, size_t size)
+{
+    LTH_ASSERT(again->n == size + 4 && memcmp(again->p + 4, data, size) == 0);
+}
+
+static void read_file_requests(const uint8_t *data, size_t size)
+{
+    lth_capture_file_request file;
+    lth_capture_answer_request answer;
+    lth_arena *arena = lth_arena_new(8u << 20);
+    lth_buf again;
+    lth_buf_init(&again, LTH_CAPTURE_REQUEST_MAX + 4);
+    if (arena != NULL && lth_capture_file_decode(&file, lth_slice_of(data, size), arena) == 0) {
+        LTH_ASSERT(lth_capture_file_encode(&again, &file) == LTH_OK);
+        same_again(&again, data, size);
+    } else if (arena != NULL &&
+               lth_capture_answer_decode(&answer, lth_slice_of(data, size), arena) == 0) {
+        LTH_ASSERT(lth_capture_answer_encode(&again, &answer) == LTH_OK);
+        same_again(&again, data, size);
+    }
+    lth_buf_fini(&again);
+    lth_arena_free(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size > 0) {
         read_messages(data + 1, size - 1, data[0] == 0 ? 65536 : data[0]);
         read_request(data + 1, size - 1);
+        read_file_requests(data + 1, size - 1);
     }
     return 0;
 }

@@ -44,7 +44,7 @@ USES = {
     "lib/sheet": {"base", "sheet"},
     "broker/core": {"base", "record", "schema", "store", "proto"},
     "agents/core": {"base", "record", "schema", "store", "proto"},
-    "agents/capture": {"base", "record", "schema", "store", "proto"},
+    "agents/capture": {"base", "record", "schema", "store", "proto", "sheet"},
 }
 # Shells and the command line see everything below them; of other programs only the listed headers.
 TOPS = ("broker/shell", "agents/shell", "cli")
