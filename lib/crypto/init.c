@@ -73,3 +73,8 @@ void lth_crypto_cleanse(void *p, size_t n)
 {
     OPENSSL_cleanse(p, n);
 }
+
+bool lth_crypto_same(const void *a, const void *b, size_t n)
+{
+    return CRYPTO_memcmp(a, b, n) == 0;
+}

@@ -1,4 +1,4 @@
-foreach(part hash sign file cert)
+foreach(part hash sign file cert scrypt)
   lth_test(test_crypto_${part} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_crypto_${part}.c
            LIBS lth_crypto)
 endforeach()

@@ -73,5 +73,14 @@ LTH_MUST_USE lth_err lth_crypto_make_leaf(const char *dir, const char *ca_dir,
 LTH_MUST_USE lth_err lth_crypto_secret_open(uint8_t out[32], const char *path, lth_diag *diag);
 LTH_MUST_USE lth_err lth_crypto_secret_write(const char *path, const uint8_t secret[32],
                                              lth_diag *diag);
+/** A passphrase to 32 bytes (scrypt, RFC 7914). Takes 32 MiB and about a tenth of a second: callers
+ * do one at a time. LTH_E_CRYPTO (also: no memory). */
+#define LTH_SCRYPT_N 32768u
+#define LTH_SCRYPT_R 8u
+#define LTH_SCRYPT_P 1u
+LTH_MUST_USE lth_err lth_crypto_scrypt(uint8_t out[LTH_HASH_SIZE], lth_slice passphrase,
+                                       lth_slice salt, lth_diag *diag);
+/** Are the @p n bytes the same? Takes equally long whatever they are. */
+bool lth_crypto_same(const void *a, const void *b, size_t n);
 /** Zero memory that the compiler may not skip. */
 void lth_crypto_cleanse(void *p, size_t n);
