@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -11,8 +12,9 @@
 
 enum { EXIT_UNREACHABLE = 3, EXIT_REFUSED = 4 };
 
-static int connect_to(const char *path, lth_diag *diag)
+static int connect_to(const char *path, unsigned seconds, lth_diag *diag)
 {
+    struct timeval patience = {.tv_sec = (time_t)seconds};
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(addr.sun_path)) {
         (void)lth_fail(diag, LTH_E_UNREACHABLE, "%s: path is longer than a socket may have", path);
@@ -20,6 +22,10 @@ static int connect_to(const char *path, lth_diag *diag)
     }
     memcpy(addr.sun_path, path, strlen(path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && seconds > 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    }
     if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
         return fd;
     (void)lth_fail(diag, LTH_E_UNREACHABLE, "%s: %s", path, strerror(errno));
@@ -51,8 +57,15 @@ int lth_control_ask(const char *path, const json_t *request,
                     void (*row)(void *ctx, const json_t *row), void *ctx, json_t **end,
                     lth_diag *diag)
 {
+    return lth_control_ask_within(path, 0, request, row, ctx, end, diag);
+}
+
+int lth_control_ask_within(const char *path, unsigned seconds, const json_t *request,
+                           void (*row)(void *ctx, const json_t *row), void *ctx, json_t **end,
+                           lth_diag *diag)
+{
     *end = NULL;
-    int fd = connect_to(path, diag);
+    int fd = connect_to(path, seconds, diag);
     if (fd < 0)
         return EXIT_UNREACHABLE;
     FILE *in = NULL;

@@ -254,6 +254,28 @@ static void test_nobody_there(void **state)
     assert_null(end);
 }
 
+/* Somebody listens and never answers: the question ends all the same. */
+static void test_silent_node(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/lth-control-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    (void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/s", dir);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    assert_int_equal(listen(fd, 1), 0);
+    json_t *request = json_pack("{s:s}", "verb", "echo");
+    json_t *end = NULL;
+    lth_diag diag;
+    assert_int_equal(lth_control_ask_within(addr.sun_path, 1, request, NULL, NULL, &end, &diag), 3);
+    assert_null(end);
+    json_decref(request);
+    close(fd);
+    unlink(addr.sun_path);
+    rmdir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_stale_socket_is_replaced),
         cmocka_unit_test(test_long_path),
         cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_silent_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,3 +63,7 @@ void *lth_control_state(lth_control_call *call);
 int lth_control_ask(const char *path, const json_t *request,
                     void (*row)(void *ctx, const json_t *row), void *ctx, json_t **end,
                     lth_diag *diag);
+/** The same, but a node silent for @p seconds counts as not reachable; 0 = waits for ever. */
+int lth_control_ask_within(const char *path, unsigned seconds, const json_t *request,
+                           void (*row)(void *ctx, const json_t *row), void *ctx, json_t **end,
+                           lth_diag *diag);
