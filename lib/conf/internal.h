@@ -177,7 +177,7 @@ void lth_conf__csv(const conf_file *file, conf_csv_row row, void *ctx);
 /* ---- the kinds of file ---- */
 
 extern const conf_item lth_conf__broker_items[], lth_conf__agent_items[], lth_conf__dataset_items[],
-    lth_conf__orgs_items[], lth_conf__routes_items[];
+    lth_conf__orgs_items[], lth_conf__routes_items[], lth_conf__intake_items[];
 extern const conf_item lth_conf__field_items[], lth_conf__title_items[], lth_conf__source_items[];
 
 typedef struct conf_title_text {
@@ -203,6 +203,7 @@ bool lth_conf__mapping(const conf_file *file, const conf_node *fields, const con
 
 void lth_conf__broker(conf_load *load, const char *path, lth_broker_conf *out);
 void lth_conf__agent(conf_load *load, const char *path, lth_agent_conf *out);
+void lth_conf__intake(conf_load *load, const char *path, lth_intake_conf *out);
 
 /** node.org exists; the control socket's path fits. */
 void lth_conf__check_node(const conf_file *file, const conf_text *org, const conf_text *control,

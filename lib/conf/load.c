@@ -11,6 +11,7 @@ struct lth_conf {
     lth_arena *keep;
     lth_broker_conf broker;
     lth_agent_conf agent;
+    lth_intake_conf intake;
     lth_schema schema;
     lth_registry registry;
 };
@@ -109,6 +110,23 @@ lth_err lth_conf_load_agent(lth_conf **owner, const lth_agent_conf **out, const 
     }
     lth_err err = finish(&load, owner);
     *out = err == LTH_OK ? &(*owner)->agent : NULL;
+    return err;
+}
+
+lth_err lth_conf_load_intake(lth_conf **owner, const lth_intake_conf **out, const char *path,
+                             lth_conf_errors *errors)
+{
+    conf_load load;
+    *owner = NULL;
+    *out = NULL;
+    char *file = begin(&load, errors) ? find_file(&load, path, "intake.yaml") : NULL;
+    if (file != NULL) {
+        lth_conf__intake(&load, file, &load.conf->intake);
+    } else {
+        load.nomem = true;
+    }
+    lth_err err = finish(&load, owner);
+    *out = err == LTH_OK ? &(*owner)->intake : NULL;
     return err;
 }
 

@@ -131,6 +131,21 @@ typedef struct lth_agent_conf {
 LTH_MUST_USE lth_err lth_conf_load_agent(lth_conf **owner, const lth_agent_conf **out,
                                          const char *path, lth_conf_errors *errors);
 
+/** The upload page (agents/intake). */
+typedef struct lth_intake_conf {
+    const char *listen;               /**< "127.0.0.1:7680", "[::1]:7680" */
+    const char *agent;                /**< Control socket of the agent that serves the schools. */
+    const char *hosted;               /**< Directory with CODE/once of every hosted school. */
+    const char *state;                /**< Accounts, failed sign-ins. */
+    const char *proxies;              /**< Addresses, blanks between. */
+    const char *name, *contact, *url; /**< Words on the page; contact, url may be NULL. */
+    uint32_t upload_mib, connections, per_address, per_school, per_hour;
+    uint32_t upload_ms, bytes_per_second, idle_ms, session_ms;
+} lth_intake_conf;
+/** DIR/intake.yaml, or the file itself; as lth_conf_load_broker(). */
+LTH_MUST_USE lth_err lth_conf_load_intake(lth_conf **owner, const lth_intake_conf **out,
+                                          const char *path, lth_conf_errors *errors);
+
 /** Parts, for the command line and tests. */
 LTH_MUST_USE lth_err lth_conf_load_datasets(lth_conf **owner, const lth_schema **out,
                                             const char *dir, lth_conf_errors *errors);
