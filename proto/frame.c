@@ -32,6 +32,8 @@ typedef struct packing {
         Lienthong__Link__HeadAnswer head_answer;
         Lienthong__Link__Held held;
         Lienthong__Link__Bye bye;
+        Lienthong__Link__Release release;
+        Lienthong__Link__Released released;
     };
     Lienthong__Link__CertPair pairs[LTH_CERTS_MAX];
     Lienthong__Link__CertPair *pair_list[LTH_CERTS_MAX];
@@ -240,6 +242,7 @@ static void put_held(packing *to, const lth_frame *frame)
     to->held.group = from->group;
     to->held.field = from->field;
     to->held.tier_org = bytes_of_id(&from->tier_org);
+    to->held.rule = from->rule;
     to->frame.held = &to->held;
 }
 
@@ -248,6 +251,22 @@ static void put_bye(packing *to, const lth_frame *frame)
     (void)frame;
     lienthong__link__bye__init(&to->bye);
     to->frame.bye = &to->bye;
+}
+
+static void put_release(packing *to, const lth_frame *frame)
+{
+    lienthong__link__release__init(&to->release);
+    to->release.signed_release = bytes_of_slice(frame->release.bytes);
+    to->release.lane = (uint32_t)frame->release.lane;
+    to->release.out_no = frame->release.out_no;
+    to->frame.release = &to->release;
+}
+
+static void put_released(packing *to, const lth_frame *frame)
+{
+    lienthong__link__released__init(&to->released);
+    to->released.hash = bytes_of(frame->released.hash, LTH_HASH_SIZE);
+    to->frame.released = &to->released;
 }
 
 /* ---- from protobuf-c: sizes and ranges were checked by the scan ---- */
@@ -422,6 +441,7 @@ static void get_held(lth_frame *frame, const pb_frame *pb, const lth_proto_scan 
     to->group = (uint16_t)pb->held->group;
     to->field = (uint16_t)pb->held->field;
     get_id(&to->tier_org, pb->held->tier_org);
+    to->rule = (uint16_t)pb->held->rule;
 }
 
 static void get_bye(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *scan)
@@ -429,6 +449,19 @@ static void get_bye(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *
     (void)frame;
     (void)pb;
     (void)scan;
+}
+
+static void get_release(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *scan)
+{
+    frame->release.bytes = scan->top[1].bytes;
+    frame->release.lane = (lth_lane)pb->release->lane;
+    frame->release.out_no = pb->release->out_no;
+}
+
+static void get_released(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *scan)
+{
+    (void)pb;
+    memcpy(frame->released.hash, scan->top[1].bytes.p, LTH_HASH_SIZE);
 }
 
 static const struct {
@@ -452,6 +485,8 @@ static const struct {
     [LTH_FRAME_HEAD_ANSWER] = {put_head_answer, get_head_answer},
     [LTH_FRAME_HELD] = {put_held, get_held},
     [LTH_FRAME_BYE] = {put_bye, get_bye},
+    [LTH_FRAME_RELEASE] = {put_release, get_release},
+    [LTH_FRAME_RELEASED] = {put_released, get_released},
 };
 
 /* protobuf-c appends here, so that nothing is moved once written (its plain pack moves every

@@ -100,12 +100,18 @@ static const message BODIES[LTH_FRAME_KIND_LAST + 1] = {
     [LTH_FRAME_HEAD_QUERY] = {"head_query", 2, {ID("origin"), FIX("stream")}},
     [LTH_FRAME_HEAD_ANSWER] = {"head_answer", 3, {ID("origin"), FIX("stream"), HEAD}},
     [LTH_FRAME_HELD] = {"held",
-                        11,
+                        12,
                         {ID("origin"), FIX("stream"), U32("epoch"), U64("seq"), U32("record_index"),
                          RANGE("dataset", 0, UINT16_MAX), ID("record_id"),
                          RANGE("code", 0, LTH_PROTO_CODE_MAX), RANGE("group", 0, UINT16_MAX),
-                         RANGE("field", 0, UINT16_MAX), ID("tier_org")}},
+                         RANGE("field", 0, UINT16_MAX), ID("tier_org"),
+                         RANGE("rule", 0, UINT16_MAX)}},
     [LTH_FRAME_BYE] = {"bye", 0, {{0}}},
+    [LTH_FRAME_RELEASE] = {"release",
+                           3,
+                           {SIZES("signed_release", LTH_RELEASE_BYTES_MIN, LTH_RELEASE_BYTES_MAX),
+                            LANE, U64("out_no")}},
+    [LTH_FRAME_RELEASED] = {"released", 1, {EXACT("hash", LTH_HASH_SIZE)}},
 };
 
 /* A message being read. Frame > body > message: two of them below the frame. */

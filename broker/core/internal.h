@@ -47,6 +47,7 @@ typedef struct broker_peer {
     lth_id org;
     lth_role role;
     bool hello;
+    uint32_t version; /**< Spoken on this link. */
     uint64_t incarnation;
     lth_mono last_seen, last_sent;
     uint64_t window;

@@ -46,7 +46,7 @@ static lth_err load_place(lth_txn *txn, broker_peer *peer)
 static lth_err answer_hello(lth_broker *self, lth_now now, broker_peer *peer)
 {
     lth_frame frame = {.kind = LTH_FRAME_LINK_RESUME,
-                       .link_resume = {.version = LTH_PROTOCOL_VERSION,
+                       .link_resume = {.version = peer->version,
                                        .node_org = self->env.org,
                                        .incarnation = self->incarnation,
                                        .registry_version = self->env.registry->version,
@@ -61,7 +61,7 @@ static lth_err answer_hello(lth_broker *self, lth_now now, broker_peer *peer)
 static lth_refusal judge_hello(const lth_broker *self, const lth_event *event)
 {
     const lth_frame_link_hello *hello = &event->frame->link_hello;
-    if (hello->version != LTH_PROTOCOL_VERSION) {
+    if (hello->version + 1 < LTH_PROTOCOL_VERSION || hello->version > LTH_PROTOCOL_VERSION + 1) {
         return LTH_REFUSE_bad_version;
     }
     bool role = hello->role == event->role &&
@@ -83,6 +83,7 @@ lth_err lth_broker__link_hello(lth_broker *self, lth_txn *txn, lth_now now, brok
         return lth_broker__drop(self, peer->handle);
     }
     peer->hello = true;
+    peer->version = hello->version < LTH_PROTOCOL_VERSION ? hello->version : LTH_PROTOCOL_VERSION;
     peer->incarnation = hello->incarnation;
     peer->skew_ms = (int64_t)(hello->clock_ms - now.wall_ms);
     peer->used = peer->done = 0;

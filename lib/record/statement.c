@@ -3,6 +3,7 @@
 static const char DOMAIN_ATTEST[DOMAIN_SIZE] = "LTH-ATTEST-v1";
 static const char DOMAIN_RECEIPT[DOMAIN_SIZE] = "LTH-RECEIPT-v1";
 static const char DOMAIN_EPOCH[DOMAIN_SIZE] = "LTH-EPOCH-v1";
+static const char DOMAIN_RELEASE[DOMAIN_SIZE] = "LTH-RELEASE-v1";
 
 /* Sign what was written; returns the size of the whole statement, 0 if signing failed. */
 static size_t sign(lth_wr *wr, const lth_signer *signer)
@@ -168,6 +169,63 @@ bool lth_grant_decode(lth_grant *out, lth_slice in)
     lth_rd_copy(&rd, out->key_id, LTH_HASH_SIZE);
     out->grant_ms = lth_rd64(&rd);
     return lth_rd_done(&rd) && out->epoch != 0;
+}
+
+size_t lth_release_sign(uint8_t out[LTH_RELEASE_BYTES_MAX], const lth_release *r,
+                        const lth_signer *signer)
+{
+    LTH_ASSERT(r->n >= 1 && r->n <= LTH_BATCH_RECORDS_MAX);
+    lth_wr wr = lth_wr_of(out, LTH_RELEASE_BYTES_MAX);
+    lth_wr_bytes(&wr, DOMAIN_RELEASE, DOMAIN_SIZE);
+    write_id(&wr, &r->entry_org);
+    lth_wr_bytes(&wr, signer->key_id, LTH_HASH_SIZE);
+    write_id(&wr, &r->origin);
+    lth_wr64(&wr, r->stream);
+    write_position(&wr, &r->at);
+    lth_wr64(&wr, r->when_ms);
+    lth_wr8(&wr, (uint8_t)r->action);
+    lth_wr_zero(&wr, 1);
+    lth_wr16(&wr, r->code);
+    lth_wr32(&wr, r->n);
+    for (uint32_t i = 0; i < r->n; i++) {
+        lth_wr32(&wr, r->index[i]);
+    }
+    return sign(&wr, signer);
+}
+
+/* A merge needs no reason, a hold has one. */
+static bool read_indexes(lth_rd *rd, lth_release *out)
+{
+    bool merge = out->action == LTH_RELEASE_MERGE, keep = out->action == LTH_RELEASE_KEEP;
+    if ((!merge && !keep) || merge != (out->code == 0) || out->n < 1 ||
+        out->n > LTH_BATCH_RECORDS_MAX) {
+        return false;
+    }
+    uint32_t least = 0;
+    for (uint32_t i = 0; i < out->n; i++) {
+        out->index[i] = lth_rd32(rd);
+        if (out->index[i] < least || out->index[i] >= LTH_BATCH_RECORDS_MAX) {
+            return false;
+        }
+        least = out->index[i] + 1;
+    }
+    return true;
+}
+
+bool lth_release_decode(lth_release *out, lth_slice in)
+{
+    lth_rd rd = open_statement(in, DOMAIN_RELEASE);
+    read_id(&rd, &out->entry_org);
+    lth_rd_copy(&rd, out->key_id, LTH_HASH_SIZE);
+    read_id(&rd, &out->origin);
+    out->stream = lth_rd64(&rd);
+    read_position(&rd, &out->at);
+    out->when_ms = lth_rd64(&rd);
+    out->action = (lth_release_action)lth_rd8(&rd);
+    uint8_t zero = lth_rd8(&rd);
+    out->code = lth_rd16(&rd);
+    out->n = lth_rd32(&rd);
+    return read_indexes(&rd, out) && lth_rd_done(&rd) && zero == 0;
 }
 
 lth_refusal lth_statement_verify(lth_slice statement, const uint8_t key_id[LTH_HASH_SIZE],

@@ -87,14 +87,27 @@ const sample *samples(size_t *n)
         {"held_low", {LTH_FRAME_HELD, .held = {.origin = org, .record_id = org2, .tier_org = org}}},
         {"held_high",
          {LTH_FRAME_HELD, .held = {org, MAX64, MAX32, MAX64, MAX32, UINT16_MAX, org2, CODE,
-                                   UINT16_MAX, UINT16_MAX, org}}},
+                                   UINT16_MAX, UINT16_MAX, org, 0}}},
         {"bye", {LTH_FRAME_BYE, .certs = {0}}},
+        {"held_v2_high",
+         {LTH_FRAME_HELD, .held = {org, MAX64, MAX32, MAX64, MAX32, UINT16_MAX, org2, CODE,
+                                   UINT16_MAX, UINT16_MAX, org, UINT16_MAX}}},
+        {"release_low", {LTH_FRAME_RELEASE, .release = {pattern(LTH_RELEASE_BYTES_MIN, 11)}}},
+        {"release_high",
+         {LTH_FRAME_RELEASE,
+          .release = {pattern(LTH_RELEASE_BYTES_MAX, 11), LTH_LANE_SNAPSHOT, MAX64}}},
+        {"released", {LTH_FRAME_RELEASED, .released = {{0}}}},
     };
     static sample kept[N(list)];
     memcpy(kept, list, sizeof list);
     for (uint32_t i = 0; i < LTH_CERTS_MAX; i++) {
         kept[5].frame.certs.pairs[i].leaf = pattern(4096, i);
         kept[5].frame.certs.pairs[i].ca = pattern(1, i);
+    }
+    for (uint32_t i = 0; i < N(list); i++) {
+        if (kept[i].frame.kind == LTH_FRAME_RELEASED) {
+            memcpy(kept[i].frame.released.hash, pattern(32, 12).p, 32);
+        }
     }
     *n = N(list);
     return kept;

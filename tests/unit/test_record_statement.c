@@ -58,6 +58,88 @@ static void an_attestation_comes_back(void **state)
     assert_true(lth_attest_decode(&back, lth_slice_of(out, LTH_ATTEST_BYTES_MAX)));
 }
 
+/* Byte for byte as lth/record.h says. */
+static void a_release_comes_back(void **state)
+{
+    (void)state;
+    static uint8_t out[LTH_RELEASE_BYTES_MAX], flipped[LTH_RELEASE_BYTES_MAX];
+    static lth_release r, back;
+    static const char tail[] = "0000000000000102" /* when_ms */
+                               "0200"
+                               "0073"
+                               "00000002" /* keep, code 115, two */
+                               "00000003"
+                               "000003e7";
+    lth_signer signer = test_signer(130);
+    lth_trust trust = test_trust();
+    uint8_t want[sizeof tail / 2];
+    r = (lth_release){.entry_org = test_org(130),
+                      .origin = test_org(1),
+                      .stream = 5,
+                      .at = position(),
+                      .when_ms = 0x102,
+                      .action = LTH_RELEASE_KEEP,
+                      .code = LTH_REFUSE_rejected,
+                      .n = 2,
+                      .index = {3, 999}};
+    size_t n = lth_release_sign(out, &r, &signer);
+    assert_int_equal(n, LTH_RELEASE_FIXED + 8);
+    assert_memory_equal(out, "LTH-RELEASE-v1\0", 16);
+    assert_memory_equal(out + 16, r.entry_org.b, 16);
+    assert_memory_equal(out + 32, signer.key_id, LTH_HASH_SIZE);
+    assert_memory_equal(out + 64, r.origin.b, 16);
+    assert_int_equal(lth_get64(out + 80), 5);
+    assert_int_equal(lth_get32(out + 88), 3);
+    assert_int_equal(lth_get64(out + 92), 12);
+    assert_memory_equal(out + 100, r.at.hash, LTH_HASH_SIZE);
+    assert_true(lth_unhex(want, sizeof want, tail, sizeof tail - 1));
+    assert_memory_equal(out + 132, want, sizeof want);
+    assert_true(lth_release_decode(&back, lth_slice_of(out, n)));
+    assert_int_equal(back.action, LTH_RELEASE_KEEP);
+    assert_int_equal(back.code, LTH_REFUSE_rejected);
+    assert_int_equal(back.n, 2);
+    assert_int_equal(back.index[1], 999);
+    assert_int_equal(back.when_ms, 0x102);
+    assert_int_equal(lth_statement_verify(lth_slice_of(out, n), back.key_id, &trust),
+                     LTH_REFUSE_none);
+    for (size_t i = 0; i < n; i++) {
+        assert_false(lth_release_decode(&back, lth_slice_of(out, i)));
+        memcpy(flipped, out, n);
+        flipped[i] ^= 1;
+        bool fine =
+            lth_release_decode(&back, lth_slice_of(flipped, n)) &&
+            lth_statement_verify(lth_slice_of(flipped, n), back.key_id, &trust) == LTH_REFUSE_none;
+        assert_false(fine);
+    }
+}
+
+static void a_release_says_what_and_of_which(void **state)
+{
+    (void)state;
+    static uint8_t out[LTH_RELEASE_BYTES_MAX];
+    static lth_release back;
+    static const struct {
+        lth_release_action action;
+        uint16_t code;
+        uint32_t a, b;
+        bool fine;
+    } cases[] = {{LTH_RELEASE_MERGE, 0, 0, 1, true},      {LTH_RELEASE_MERGE, 112, 0, 1, false},
+                 {LTH_RELEASE_KEEP, 0, 0, 1, false},      {LTH_RELEASE_KEEP, 112, 0, 1, true},
+                 {(lth_release_action)3, 1, 0, 1, false}, {(lth_release_action)0, 0, 0, 1, false},
+                 {LTH_RELEASE_MERGE, 0, 1, 1, false},     {LTH_RELEASE_MERGE, 0, 2, 1, false},
+                 {LTH_RELEASE_MERGE, 0, 0, 1000, false}};
+    lth_signer signer = test_signer(130);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        lth_release r = {.origin = test_org(1),
+                         .action = cases[i].action,
+                         .code = cases[i].code,
+                         .n = 2,
+                         .index = {cases[i].a, cases[i].b}};
+        size_t n = lth_release_sign(out, &r, &signer);
+        assert_int_equal(lth_release_decode(&back, lth_slice_of(out, n)), cases[i].fine);
+    }
+}
+
 static void a_receipt_comes_back(void **state)
 {
     (void)state;
@@ -272,6 +354,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_attestation_comes_back),
+        cmocka_unit_test(a_release_comes_back),
+        cmocka_unit_test(a_release_says_what_and_of_which),
         cmocka_unit_test(a_receipt_comes_back),
         cmocka_unit_test(a_grant_comes_back),
         cmocka_unit_test(one_statement_is_not_taken_for_another),

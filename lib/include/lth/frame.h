@@ -18,13 +18,15 @@
  * A child broker:
  *   -> BATCH with (lane, out_no), attestation, grant when batch_seq is 1
  *                   <- LINK_ACK per lane (after the sync), RECEIPT, CREDIT, REJECT, HELD
+ *   -> RELEASE with (lane, out_no), never before its batch
+ *                   <- LINK_ACK, RELEASED (each after the sync)
  * Both ways: HEARTBEAT when nothing else was sent for a while; BYE before closing.
  */
 #pragma once
 
 #include "lth/record.h"
 
-#define LTH_PROTOCOL_VERSION 1u
+#define LTH_PROTOCOL_VERSION 2u /**< Ours; a broker also speaks the one before to nodes below. */
 #define LTH_FRAME_MAX        (1024u * 1024u) /**< = ZMQ_MAXMSGSIZE */
 #define LTH_LANES            3u
 #define LTH_CERTS_MAX        16u  /**< Pairs in one CERTS frame. */
@@ -51,8 +53,10 @@ typedef enum lth_frame_kind {
     LTH_FRAME_HEAD_ANSWER = 16,
     LTH_FRAME_HELD = 17,
     LTH_FRAME_BYE = 18,
+    LTH_FRAME_RELEASE = 19,
+    LTH_FRAME_RELEASED = 20,
 } lth_frame_kind;
-#define LTH_FRAME_KIND_LAST LTH_FRAME_BYE
+#define LTH_FRAME_KIND_LAST LTH_FRAME_RELEASED
 
 /** What an agent must do about an origin. */
 typedef enum lth_resume_state {
@@ -181,7 +185,20 @@ typedef struct lth_frame_held {
     uint16_t group;   /**< Where, when known; else 0. */
     uint16_t field;
     lth_id tier_org;
+    uint16_t rule; /**< Of a rule or reference of the dataset, or 0. Since version 2. */
 } lth_frame_held;
+
+/** Upward, since version 2. */
+typedef struct lth_frame_release {
+    lth_slice bytes; /**< A release statement, up to LTH_RELEASE_BYTES_MAX. */
+    lth_lane lane;
+    uint64_t out_no;
+} lth_frame_release;
+
+/** Downward, since version 2: that statement is durable here. */
+typedef struct lth_frame_released {
+    uint8_t hash[LTH_HASH_SIZE]; /**< Of the whole statement. */
+} lth_frame_released;
 
 typedef struct lth_frame {
     lth_frame_kind kind;
@@ -202,6 +219,8 @@ typedef struct lth_frame {
         lth_frame_head_query head_query;
         lth_frame_head_answer head_answer;
         lth_frame_held held;
+        lth_frame_release release;
+        lth_frame_released released;
     };
 } lth_frame;
 

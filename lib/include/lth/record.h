@@ -317,17 +317,44 @@ typedef struct lth_grant {
 } lth_grant;
 #define LTH_GRANT_BYTES (16u + 16u + 8u + 4u + 4u + 8u + 32u + 16u + 32u + 8u + 64u)
 
+/** What the entry broker decided later about records it had held (protocol.md sections 3, 4).
+ * "LTH-RELEASE-v1\0\0" | entry_org 16 | key_id 32 | origin 16 | stream 8 | epoch 4 | seq 8 |
+ * header_hash 32 | when_ms 8 | action 1 | zero 1 | code 2 | n 4 | n x index 4 | sig 64 */
+typedef enum lth_release_action {
+    LTH_RELEASE_MERGE = 1, /**< These records are good now: merge them. code 0. */
+    LTH_RELEASE_KEEP = 2 /**< They stay held, for the reason `code` (rejected by a person, say). */
+} lth_release_action;
+typedef struct lth_release {
+    lth_id entry_org;
+    uint8_t key_id[LTH_HASH_SIZE];
+    lth_id origin;
+    uint64_t stream;
+    lth_position at;
+    uint64_t when_ms;
+    lth_release_action action;
+    uint16_t code;
+    uint32_t n;                            /**< 1..LTH_BATCH_RECORDS_MAX */
+    uint32_t index[LTH_BATCH_RECORDS_MAX]; /**< Ascending. */
+} lth_release;
+#define LTH_RELEASE_FIXED                                                                          \
+    (16u + 16u + 32u + 16u + 8u + 4u + 8u + 32u + 8u + 1u + 1u + 2u + 4u + 64u)
+#define LTH_RELEASE_BYTES_MIN (LTH_RELEASE_FIXED + 4u)
+#define LTH_RELEASE_BYTES_MAX (LTH_RELEASE_FIXED + 4u * LTH_BATCH_RECORDS_MAX)
+
 /** Encode and sign; key_id is taken from the signer. @return bytes written, 0 if signing failed. */
 size_t lth_attest_sign(uint8_t out[LTH_ATTEST_BYTES_MAX], const lth_attest *a,
                        const lth_signer *signer);
 size_t lth_receipt_sign(uint8_t out[LTH_RECEIPT_BYTES], const lth_receipt *r,
                         const lth_signer *signer);
 size_t lth_grant_sign(uint8_t out[LTH_GRANT_BYTES], const lth_grant *g, const lth_signer *signer);
+size_t lth_release_sign(uint8_t out[LTH_RELEASE_BYTES_MAX], const lth_release *r,
+                        const lth_signer *signer);
 /** Decode: false unless exactly of that form. The signature is checked by lth_statement_verify().
  */
 bool lth_attest_decode(lth_attest *out, lth_slice in);
 bool lth_receipt_decode(lth_receipt *out, lth_slice in);
 bool lth_grant_decode(lth_grant *out, lth_slice in);
+bool lth_release_decode(lth_release *out, lth_slice in);
 /** Signature (last 64 bytes over all before) of any statement, by @p key_id. none, unknown_key,
  * bad_signature. */
 LTH_MUST_USE lth_refusal lth_statement_verify(lth_slice statement,

@@ -18,14 +18,16 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 SIZES = {  # bytes fields: size, or (smallest, largest)
-    "node_org": 16, "origin": 16, "tier_org": 16, "record_id": 16, "hash": 32,
+    "node_org": 16, "origin": 16, "tier_org": 16, "record_id": 16,
     "signed_header": 256, "signed_receipt": 256, "signed_grant": 208,
+    "signed_release": (216, 4212), "hash": 32,
     "grant": 208, "attest": (0, 6212), "body": (0, 20000), "detail": (0, 200),
     "leaf": (1, 4096), "ca": (1, 4096),
 }
 RANGES = {
     "version": (1, 2**32 - 1), "role": (1, 3), "state": (1, 4), "lane": (0, 2),
     "refusal_class": (0, 4), "dataset": (0, 65535), "group": (0, 65535), "field": (0, 65535),
+    "rule": (0, 65535),
 }
 
 
