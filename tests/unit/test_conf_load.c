@@ -45,9 +45,9 @@ static void test_examples(void **state)
     assert_string_equal(broker->parent_org, "bo");
     assert_int_equal(broker->peers_max, 6000);
     assert_int_equal(broker->workers, 2);
-    static const uint16_t numbers[] = {2, 4, 5, 6, 9};
-    assert_int_equal(broker->schema.n_datasets, 5);
-    for (uint32_t i = 0; i < 5; i++) {
+    static const uint16_t numbers[] = {2, 3, 4, 5, 6, 8, 9, 10, 20, 21};
+    assert_int_equal(broker->schema.n_datasets, 10);
+    for (uint32_t i = 0; i < 10; i++) {
         assert_int_equal(broker->schema.datasets[i].number, numbers[i]);
         assert_non_null(broker->schema.datasets[i].title.vi);
         assert_non_null(broker->schema.datasets[i].title.en);
