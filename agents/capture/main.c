@@ -1,8 +1,8 @@
 /**
  * @file agents/capture/main.c
- * lienthong-capture: reads the tables that one request names and writes their rows to its standard
- * output (agents/capture/pipe.h). Started by lienthong-agent for one round of one school; a driver
- * that crashes, hangs or leaks takes only this process with it.
+ * lienthong-capture: reads the tables or the file that one request names and writes their rows to
+ * its standard output (agents/capture/pipe.h). Started by lienthong-agent for one round of one
+ * school; a driver or a file that crashes it, hangs or leaks takes only this process with it.
  */
 
 #include <errno.h>
@@ -16,15 +16,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agents/capture/file.h"
 #include "agents/capture/source.h"
 #include "agents/capture/sqlite_file.h"
 #include "lth/diag.h"
 
-#define ARENA_MAX     (2 * (size_t)LTH_CAPTURE_REQUEST_MAX)
-#define MEMORY_MAX    ((rlim_t)2 * 1024 * 1024 * 1024)
-#define PATIENCE_MS   2000
-#define LOOK_AGAIN_MS 10
-#define EXIT_USAGE    2
+#define ARENA_MAX        (2 * (size_t)LTH_CAPTURE_REQUEST_MAX)
+#define MEMORY_MAX       ((rlim_t)2 * 1024 * 1024 * 1024)
+#define PATIENCE_MS      2000
+#define LOOK_AGAIN_MS    10
+#define EXIT_USAGE       2
+
+#define FILE_SECONDS_MAX 120 /* Of processor time for one file. */
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
@@ -126,7 +129,9 @@ static lth_err run(const lth_capture_request *request)
         lth_scan_fault fault = read_table(&self, table, &found, detail);
         err = rows_write(&found, STDOUT_FILENO);
         rows_clear(&found);
-        size_t n = lth_capture_table_end_encode(end, table->number, fault, detail, "");
+        size_t n = lth_capture_table_end_encode(
+            end,
+            &(lth_capture_table_end){.table = table->number, .fault = fault, .detail = detail});
         if (!err)
             err = write_all(STDOUT_FILENO, end, n);
     }
@@ -148,20 +153,6 @@ static bool read_all(int fd, uint8_t *p, size_t n)
     return true;
 }
 
-static bool read_request(lth_capture_request *out, lth_arena *arena)
-{
-    uint8_t head[4];
-    if (!read_all(STDIN_FILENO, head, sizeof head))
-        return false;
-    size_t n = lth_get32(head);
-    uint8_t *body = n <= LTH_CAPTURE_REQUEST_MAX ? lth_arena_alloc(arena, n) : NULL;
-    if (body == NULL || !read_all(STDIN_FILENO, body, n))
-        return false;
-    lth_err err = lth_capture_request_decode(out, lth_slice_of(body, n), arena);
-    explicit_bzero(body, n);
-    return !err;
-}
-
 static void limit(int what, rlim_t most)
 {
     struct rlimit now;
@@ -170,6 +161,53 @@ static void limit(int what, rlim_t most)
             most = now.rlim_max;
         (void)setrlimit((__rlimit_resource_t)what, &(struct rlimit){most, most});
     }
+}
+
+static lth_err run_query(lth_slice body, lth_arena *arena)
+{
+    lth_capture_request request;
+    lth_err err = lth_capture_request_decode(&request, body, arena);
+    explicit_bzero((uint8_t *)(uintptr_t)body.p, body.n); /* The password. */
+    if (err)
+        return err;
+    if (request.seconds_max > 0)
+        limit(RLIMIT_CPU, request.seconds_max);
+    return run(&request) == LTH_OK ? LTH_OK : LTH_E_IO;
+}
+
+static lth_err run_file(lth_slice body, lth_arena *arena)
+{
+    lth_capture_file_request request;
+    lth_err err = lth_capture_file_decode(&request, body, arena);
+    limit(RLIMIT_CPU, FILE_SECONDS_MAX);
+    return err ? err : file_read(&request, STDOUT_FILENO);
+}
+
+static lth_err run_answer(lth_slice body, lth_arena *arena)
+{
+    lth_capture_answer_request request;
+    lth_err err = lth_capture_answer_decode(&request, body, arena);
+    limit(RLIMIT_CPU, FILE_SECONDS_MAX);
+    return err ? err : file_answer(&request, STDOUT_FILENO);
+}
+
+/* LTH_E_FORMAT: nothing that an agent asks. */
+static lth_err serve(lth_arena *arena)
+{
+    static lth_err (*const tasks[])(lth_slice, lth_arena *) = {
+        [LTH_CAPTURE_TASK_QUERY] = run_query,
+        [LTH_CAPTURE_TASK_FILE] = run_file,
+        [LTH_CAPTURE_TASK_ANSWER] = run_answer,
+    };
+    uint8_t head[4];
+    if (!read_all(STDIN_FILENO, head, sizeof head))
+        return LTH_E_FORMAT;
+    size_t n = lth_get32(head);
+    uint8_t *body = n <= LTH_CAPTURE_REQUEST_MAX ? lth_arena_alloc(arena, n) : NULL;
+    if (body == NULL || !read_all(STDIN_FILENO, body, n))
+        return LTH_E_FORMAT;
+    lth_capture_task task = lth_capture_task_of(lth_slice_of(body, n));
+    return task != 0 ? tasks[task](lth_slice_of(body, n), arena) : LTH_E_FORMAT;
 }
 
 /* Die with the agent, inherit nothing from it, stay small, leave no core with pupils in it. */
@@ -188,19 +226,14 @@ static void confine(void)
 int main(void)
 {
     confine();
-    int status = EXIT_USAGE;
-    lth_capture_request request;
     lth_arena *arena = lth_arena_new(ARENA_MAX);
-    if (arena == NULL || !read_request(&request, arena)) {
+    lth_err err = arena != NULL ? serve(arena) : LTH_E_NOMEM;
+    lth_arena_free(&arena);
+    if (err == LTH_E_FORMAT) {
         (void)fputs("lienthong-capture: chỉ lienthong-agent khởi chạy được / "
                     "started by lienthong-agent only\n",
                     stderr);
-        goto done;
+        return EXIT_USAGE;
     }
-    if (request.seconds_max > 0)
-        limit(RLIMIT_CPU, request.seconds_max);
-    status = run(&request) == LTH_OK ? 0 : 1;
-done:
-    lth_arena_free(&arena);
-    return status;
+    return err ? 1 : 0;
 }

@@ -136,17 +136,20 @@ void lth_capture_row_encode(uint8_t *out, const lth_capture_row_head *head, cons
     LTH_ASSERT(!wr.bad);
 }
 
-size_t lth_capture_table_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX], uint32_t table,
-                                    lth_scan_fault fault, const char *detail, const char *detail_en)
+size_t lth_capture_table_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX],
+                                    const lth_capture_table_end *end)
 {
+    const char *texts[2] = {end->detail, end->detail_en};
     char cut[2][LTH_DETAIL_MAX];
-    size_t n[2] = {lth_format(cut[0], sizeof cut[0], "%s", detail),
-                   lth_format(cut[1], sizeof cut[1], "%s", detail_en)};
+    size_t n[2];
+    for (int i = 0; i < 2; i++)
+        n[i] = lth_format(cut[i], sizeof cut[i], "%s", texts[i] != NULL ? texts[i] : "");
     lth_wr wr = lth_wr_of(out, LTH_CAPTURE_END_BYTES_MAX);
-    lth_wr32(&wr, (uint32_t)(3 + 4 + n[0] + 4 + n[1]));
+    lth_wr32(&wr, (uint32_t)(4 + 4 + n[0] + 4 + n[1]));
     lth_wr8(&wr, LTH_CAPTURE_TABLE_END);
-    lth_wr8(&wr, (uint8_t)table);
-    lth_wr8(&wr, (uint8_t)fault);
+    lth_wr8(&wr, (uint8_t)end->table);
+    lth_wr8(&wr, (uint8_t)end->fault);
+    lth_wr8(&wr, end->correction ? 1 : 0);
     for (int i = 0; i < 2; i++) {
         lth_wr32(&wr, (uint32_t)n[i]);
         lth_wr_bytes(&wr, cut[i], n[i]);
@@ -199,9 +202,10 @@ static void get_table_end(lth_capture_message *out, lth_rd *rd)
         LTH_SCAN_FAULT_MAP(X)
 #undef X
     };
-    uint8_t fault = lth_rd8(rd);
-    rd->bad = rd->bad || !known[fault];
+    uint8_t fault = lth_rd8(rd), correction = lth_rd8(rd);
+    rd->bad = rd->bad || !known[fault] || correction > 1;
     out->fault = (lth_scan_fault)fault;
+    out->correction = correction == 1;
     get_detail(out->detail, rd);
     get_detail(out->detail_en, rd);
 }

@@ -6,14 +6,13 @@
  *
  *   request  "LCQ1" | seconds_max 4 | rows_max 4 | driver | database | dsn | password |
  *            n_tables 1 | per table: number 1 | query | n_columns 2 | column...
- *   file     "LCF1" | path | kinds 1 | profile name | n_tables 1 | per table: number 1 | sheet 2 |
- *            sheet name | header_rows 1 | org column (n aliases 1, each) | n_columns 2 |
- *            per column: flags 1 | n aliases 1 | alias...
- *   answer   "LCA1" | path | out path | sheet 2 | sheet name | header_rows 1 | n_rows 4 |
- *            per row: number 4, text
- *   message  kind 1 | ROW:       table 1 | row 4 | org | n_cells 2 | per cell: n 4 (all ones =
- * NULL), bytes | TABLE_END: table 1 | fault 1 | detail | detail in English | END A string is its
- * length 4, then its bytes without NUL. The password travels here and nowhere else.
+ *   file     "LCF1" | path | kinds 1 | profile name | n_tables 1 | per table: number 1 | part 1 |
+ * optional 1 | sheet 2 | sheet name | header_rows 1 | org column (n aliases 1, each) | n_columns 2
+ * | per column: flags 1 | n aliases 1 | alias... answer   "LCA1" | path | out path | sheet 2 |
+ * sheet name | header_rows 1 | n_rows 4 | per row: number 4, text message  kind 1 | ROW: table 1 |
+ * row 4 | org | n_cells 2 | per cell: n 4 (all ones = NULL), bytes | TABLE_END: table 1 | fault 1 |
+ * detail | detail in English | END A string is its length 4, then its bytes without NUL. The
+ * password travels here and nowhere else.
  */
 #pragma once
 
@@ -53,7 +52,10 @@ typedef struct lth_capture_column {
 
 typedef struct lth_capture_file_table {
     uint32_t number;
-    uint32_t sheet;         /**< From 1; 0: by name, or the first one that has the columns. */
+    uint32_t part;  /**< Tables of one layout share it: a file has all of its tables, or is not of
+                       that layout. 0..255 */
+    bool optional;  /**< This one may be missing all the same. */
+    uint32_t sheet; /**< From 1; 0: by name, or the first one that has the columns. */
     const char *sheet_name; /**< "" for none. */
     uint32_t header_rows;   /**< 1..10; rows above them (titles) are found and passed over. */
     const lth_capture_column *org;     /**< Column that names the row's organisation, or NULL. */
@@ -120,6 +122,7 @@ typedef struct lth_capture_message {
     lth_scan_fault fault;
     char detail[LTH_DETAIL_MAX];
     char detail_en[LTH_DETAIL_MAX]; /**< Empty: the same. */
+    bool correction;                /**< The file is an answer workbook sent back: single rows. */
 } lth_capture_message;
 
 /** What a ROW says beside its cells. */
@@ -133,11 +136,17 @@ size_t lth_capture_row_size(const lth_capture_row_head *head, const lth_cell *ce
 /** Writes exactly that many bytes. */
 void lth_capture_row_encode(uint8_t *out, const lth_capture_row_head *head, const lth_cell *cells,
                             uint32_t n_cells);
-#define LTH_CAPTURE_END_BYTES_MAX (4u + 3u + 8u + 2u * LTH_DETAIL_MAX)
-/** Return bytes written. Details are cut to LTH_DETAIL_MAX - 1. */
-size_t lth_capture_table_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX], uint32_t table,
-                                    lth_scan_fault fault, const char *detail,
-                                    const char *detail_en);
+/** What a TABLE_END says. Details are cut to LTH_DETAIL_MAX - 1; NULL is empty. */
+typedef struct lth_capture_table_end {
+    uint32_t table;
+    lth_scan_fault fault;
+    bool correction;
+    const char *detail, *detail_en;
+} lth_capture_table_end;
+#define LTH_CAPTURE_END_BYTES_MAX (4u + 4u + 8u + 2u * LTH_DETAIL_MAX)
+/** Return bytes written. */
+size_t lth_capture_table_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX],
+                                    const lth_capture_table_end *end);
 size_t lth_capture_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX]);
 
 /** One message without its length prefix. LTH_OK or LTH_E_FORMAT. */

@@ -75,6 +75,8 @@ static void put_column(sink *s, const lth_capture_column *column)
 static void put_table(sink *s, const lth_capture_file_table *table)
 {
     put_number(s, table->number, 1);
+    put_number(s, table->part, 1);
+    put_number(s, table->optional ? OPTIONAL : 0, 1);
     put_number(s, table->sheet, 2);
     put_string(s, table->sheet_name);
     put_number(s, table->header_rows, 1);
@@ -137,8 +139,8 @@ static bool table_fits(const lth_capture_file_table *table)
 {
     bool fits = table->n_columns > 0 && table->n_columns <= LTH_CAPTURE_COLUMNS_MAX &&
                 table->header_rows > 0 && table->header_rows <= HEADERS_MAX &&
-                table->number < LTH_CAPTURE_TABLES_MAX &&
-                (table->org == NULL || column_fits(table->org));
+                table->number < LTH_CAPTURE_TABLES_MAX && table->part <= UINT8_MAX &&
+                table->sheet <= UINT16_MAX && (table->org == NULL || column_fits(table->org));
     for (uint32_t i = 0; i < table->n_columns && fits; i++)
         fits = column_fits(&table->columns[i]);
     return fits;
@@ -194,6 +196,9 @@ static lth_err get_columns(const lth_capture_column **out, uint32_t n, lth_rd *r
 static lth_err get_table(lth_capture_file_table *out, lth_rd *rd, lth_arena *arena)
 {
     out->number = lth_rd8(rd);
+    out->part = lth_rd8(rd);
+    uint8_t optional = lth_rd8(rd);
+    out->optional = optional == OPTIONAL;
     out->sheet = lth_rd16(rd);
     out->sheet_name = pipe_get_text(rd, arena);
     if (out->sheet_name == NULL)
@@ -201,7 +206,7 @@ static lth_err get_table(lth_capture_file_table *out, lth_rd *rd, lth_arena *are
     out->header_rows = lth_rd8(rd);
     uint8_t flags = lth_rd8(rd);
     out->org = NULL;
-    lth_err err = rd->bad || flags > HAS_ORG ? LTH_E_FORMAT : LTH_OK;
+    lth_err err = rd->bad || flags > HAS_ORG || optional > OPTIONAL ? LTH_E_FORMAT : LTH_OK;
     if (!err && flags == HAS_ORG)
         err = get_columns(&out->org, 1, rd, arena);
     if (err)

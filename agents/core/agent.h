@@ -269,6 +269,8 @@ typedef struct lth_agent_event {
     lth_scan_fault fault;
     const char *detail;    /**< TABLE_END with a fault: Vietnamese where a clerk will read it. */
     const char *detail_en; /**< May be NULL: the same. */
+    bool correction; /**< TABLE_END: the file holds single corrected rows (an answer workbook): it
+                        never ends a record. */
 } lth_agent_event;
 
 typedef enum lth_agent_action_kind { LTH_AACTION_SEND, LTH_AACTION_SCAN } lth_agent_action_kind;

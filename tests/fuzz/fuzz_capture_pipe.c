@@ -19,8 +19,10 @@ static void encode_again(const lth_capture_message *m, const uint8_t *bytes, siz
         LTH_ASSERT(again_n == n);
         lth_capture_row_encode(again, &head, m->cells, m->n_cells);
     } else if (m->kind == LTH_CAPTURE_TABLE_END &&
-               strlen(m->detail) + strlen(m->detail_en) + 15 == n) {
-        again_n = lth_capture_table_end_encode(again, m->table, m->fault, m->detail, m->detail_en);
+               strlen(m->detail) + strlen(m->detail_en) + 16 == n) {
+        again_n = lth_capture_table_end_encode(
+            again,
+            &(lth_capture_table_end){m->table, m->fault, m->correction, m->detail, m->detail_en});
     } else if (m->kind == LTH_CAPTURE_END) {
         again_n = lth_capture_end_encode(again);
     }

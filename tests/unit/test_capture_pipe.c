@@ -79,7 +79,8 @@ static size_t stream(uint8_t out[512])
     const lth_capture_row_head head = {4, 17, lth_slice_of("79000001", 8)};
     size_t n = lth_capture_row_size(&head, cells, 3);
     lth_capture_row_encode(out, &head, cells, 3);
-    n += lth_capture_table_end_encode(out + n, 4, LTH_SCAN_missing_column, "họ tên", "name");
+    n += lth_capture_table_end_encode(
+        out + n, &(lth_capture_table_end){4, LTH_SCAN_missing_column, true, "họ tên", "name"});
     return n + lth_capture_end_encode(out + n);
 }
 
@@ -117,6 +118,7 @@ static void test_messages_cut_anywhere(void **state)
                     assert_int_equal(m.fault, LTH_SCAN_missing_column);
                     assert_string_equal(m.detail, "họ tên");
                     assert_string_equal(m.detail_en, "name");
+                    assert_true(m.correction);
                 }
             }
             assert_int_equal(err, LTH_E_AGAIN);
@@ -134,7 +136,7 @@ static void test_long_detail_is_cut_at_a_character(void **state)
     for (size_t i = 0; i + 3 < sizeof detail; i += 3)
         memcpy(detail + i, "ệ", 4);
     uint8_t bytes[LTH_CAPTURE_END_BYTES_MAX];
-    size_t n = lth_capture_table_end_encode(bytes, 0, LTH_SCAN_none, detail, "");
+    size_t n = lth_capture_table_end_encode(bytes, &(lth_capture_table_end){.detail = detail});
     assert_true(n <= sizeof bytes);
     assert_int_equal(lth_capture_message_decode(&m, lth_slice_of(bytes + 4, n - 4)), LTH_OK);
     assert_int_equal(strlen(m.detail) % 3, 0);

@@ -1,0 +1,328 @@
+#include "agents/capture/headers.h"
+
+#include "lth/diag.h"
+#include "lth/text.h"
+
+#define PATH_MAX_BYTES 1024u
+#define NEAR_MOST      3u
+#define NUMBERED_LEAST 3u
+#define NOT_THERE      (-1)
+#define TWICE          (-2)
+
+/* ---- the top of a sheet ---- */
+
+static bool fold(lth_arena *arena, lth_slice text, lth_slice *out)
+{
+    lth_buf buf;
+    *out = (lth_slice){0};
+    if (text.n == 0)
+        return true;
+    lth_buf_init(&buf, LTH_TEXT_FOLD_MAX * 4);
+    lth_err err = lth_text_fold(&buf, text);
+    bool good = err == LTH_OK || err == LTH_E_FORMAT;
+    if (err == LTH_OK && buf.n > 0) {
+        const uint8_t *copy = lth_arena_copy(arena, buf.p, buf.n);
+        *out = lth_slice_of(copy, copy != NULL ? buf.n : 0);
+        good = copy != NULL;
+    }
+    lth_buf_fini(&buf);
+    return good;
+}
+
+bool headers_top_add(headers_top *self, uint32_t number, const headers_cell *cells, uint32_t n)
+{
+    if (self->n == HEADERS_LOOK_ROWS)
+        return false;
+    lth_slice *folded = lth_arena_alloc(self->arena, (n + (size_t)1) * sizeof *folded);
+    lth_slice *shown = lth_arena_alloc(self->arena, (n + (size_t)1) * sizeof *shown);
+    if (folded == NULL || shown == NULL)
+        return false;
+    for (uint32_t i = 0; i < n; i++) {
+        if (cells[i].covered && i > 0) {
+            folded[i] = folded[i - 1];
+            shown[i] = shown[i - 1];
+            continue;
+        }
+        shown[i] = (lth_slice){lth_arena_copy(self->arena, cells[i].text.p, cells[i].text.n),
+                               cells[i].text.n};
+        if (shown[i].p == NULL || !fold(self->arena, cells[i].text, &folded[i]))
+            return false;
+    }
+    self->rows[self->n++] = (headers_row){number, n, folded, shown};
+    return true;
+}
+
+/* ---- a block of header rows ---- */
+
+typedef struct block {
+    const headers_top *top;
+    uint32_t first, n; /* Rows of `top`. */
+    uint32_t width;
+} block;
+
+static lth_slice text_at(const block *b, uint32_t row, uint32_t column)
+{
+    const headers_row *r = &b->top->rows[b->first + row];
+    return column < r->n ? r->folded[column] : (lth_slice){0};
+}
+
+/* An outer header stands over the empty cells to its right as long as there is something below. */
+static lth_slice outer_at(const block *b, uint32_t row, uint32_t column)
+{
+    lth_slice text = text_at(b, row, column);
+    bool below = false;
+    for (uint32_t r = row + 1; r < b->n; r++)
+        below = below || text_at(b, r, column).n > 0;
+    while (text.n == 0 && below && column > 0)
+        text = text_at(b, row, --column);
+    return text;
+}
+
+/* The last part of a column's path, and the path in @p out. */
+static lth_slice path_of(const block *b, uint32_t column, char out[PATH_MAX_BYTES], size_t *n)
+{
+    lth_slice last = {0};
+    *n = 0;
+    for (uint32_t r = 0; r < b->n; r++) {
+        lth_slice part = r + 1 < b->n ? outer_at(b, r, column) : text_at(b, r, column);
+        if (part.n == 0 || lth_slice_equal(part, last))
+            continue;
+        *n += lth_format(out + *n, PATH_MAX_BYTES - *n, "%s%.*s", *n > 0 ? " / " : "", (int)part.n,
+                         (const char *)part.p);
+        last = part;
+    }
+    return last;
+}
+
+/* ---- columns ---- */
+
+typedef struct finding {
+    int32_t column; /* NOT_THERE, TWICE */
+    uint32_t twice[2];
+} finding;
+
+static void note(finding *f, uint32_t column)
+{
+    if (f->column == NOT_THERE) {
+        f->column = (int32_t)column;
+        f->twice[0] = column;
+    } else {
+        f->column = TWICE;
+        f->twice[1] = column;
+    }
+}
+
+static bool same(lth_slice text, const lth_buf *alias)
+{
+    return text.n == alias->n && memcmp(text.p, alias->p, text.n) == 0;
+}
+
+/* The whole path first, then its last part; of the aliases the first that is there. */
+static finding find_column(const block *b, const lth_capture_column *wanted)
+{
+    finding found = {NOT_THERE, {0}};
+    for (uint32_t a = 0; a < wanted->n_names && found.column == NOT_THERE; a++) {
+        finding whole = {NOT_THERE, {0}}, last = {NOT_THERE, {0}};
+        lth_buf alias;
+        lth_buf_init(&alias, LTH_TEXT_FOLD_MAX * 4);
+        lth_err err =
+            lth_text_fold(&alias, lth_slice_of(wanted->names[a], strlen(wanted->names[a])));
+        for (uint32_t c = 0; c < b->width && err == LTH_OK && alias.n > 0; c++) {
+            char path[PATH_MAX_BYTES];
+            size_t n;
+            lth_slice part = path_of(b, c, path, &n);
+            if (n > 0 && same(lth_slice_of(path, n), &alias))
+                note(&whole, c);
+            else if (part.n > 0 && same(part, &alias))
+                note(&last, c);
+        }
+        lth_buf_fini(&alias);
+        found = whole.column != NOT_THERE ? whole : last;
+    }
+    return found;
+}
+
+static void cell_name(char out[16], uint32_t column, uint32_t row)
+{
+    char letters[4] = "";
+    size_t n = 0;
+    for (uint32_t c = column + 1; c > 0 && n < 3; c = (c - 1) / 26)
+        letters[n++] = (char)('A' + (c - 1) % 26);
+    for (size_t i = 0; i < n / 2; i++) {
+        char swap = letters[i];
+        letters[i] = letters[n - 1 - i];
+        letters[n - 1 - i] = swap;
+    }
+    (void)lth_format(out, 16, "%s%u", letters, row);
+}
+
+/* Column of the block whose header is nearest to one of the aliases; -1: none is near. */
+static int32_t nearest(const block *b, const lth_capture_column *wanted, lth_slice *shown)
+{
+    int32_t best = NOT_THERE;
+    uint32_t least = NEAR_MOST + 1;
+    for (uint32_t a = 0; a < wanted->n_names; a++) {
+        lth_buf alias;
+        lth_buf_init(&alias, LTH_TEXT_FOLD_MAX * 4);
+        lth_err err =
+            lth_text_fold(&alias, lth_slice_of(wanted->names[a], strlen(wanted->names[a])));
+        for (uint32_t c = 0; c < b->width && err == LTH_OK; c++) {
+            for (uint32_t r = 0; r < b->n; r++) {
+                lth_slice text = text_at(b, r, c);
+                uint32_t far = text.n == 0 ? least
+                                           : lth_text_distance(lth_slice_of(alias.p, alias.n), text,
+                                                               NEAR_MOST);
+                if (far < least && far * 3 <= text.n) {
+                    least = far;
+                    best = (int32_t)c;
+                    *shown = b->top->rows[b->first + r].shown[c];
+                }
+            }
+        }
+        lth_buf_fini(&alias);
+    }
+    return best;
+}
+
+static void say_missing(headers_fault *fault, const block *b, const lth_capture_column *wanted)
+{
+    const char *name = wanted->names[0];
+    uint32_t row = b->top->rows[b->first + b->n - 1].number;
+    lth_slice shown = {0};
+    char cell[16];
+    int32_t near = nearest(b, wanted, &shown);
+    if (near < 0) {
+        (void)lth_format(fault->vi, sizeof fault->vi, "thiếu cột \"%s\" (hàng tiêu đề %u)", name,
+                         row);
+        (void)lth_format(fault->en, sizeof fault->en, "column \"%s\" is missing (header row %u)",
+                         name, row);
+        return;
+    }
+    cell_name(cell, (uint32_t)near, row);
+    (void)lth_format(fault->vi, sizeof fault->vi,
+                     "thiếu cột \"%s\"; có phải là \"%.*s\" ở ô %s? Hãy sửa lại tiêu đề", name,
+                     (int)shown.n, (const char *)shown.p, cell);
+    (void)lth_format(fault->en, sizeof fault->en,
+                     "column \"%s\" is missing; is it \"%.*s\" in cell %s? Correct the header",
+                     name, (int)shown.n, (const char *)shown.p, cell);
+}
+
+static void say_twice(headers_fault *fault, const block *b, const lth_capture_column *wanted,
+                      const finding *found)
+{
+    uint32_t row = b->top->rows[b->first + b->n - 1].number;
+    char one[16], two[16];
+    cell_name(one, found->twice[0], row);
+    cell_name(two, found->twice[1], row);
+    (void)lth_format(fault->vi, sizeof fault->vi,
+                     "hai cột cùng tiêu đề \"%s\" (%s và %s): đổi tên hoặc bỏ một cột",
+                     wanted->names[0], one, two);
+    (void)lth_format(fault->en, sizeof fault->en,
+                     "two columns have the header \"%s\" (%s and %s): rename or remove one",
+                     wanted->names[0], one, two);
+}
+
+/* How many columns this block has; 0 when one that must be there is not. */
+static uint32_t try_block(headers_place *out, const block *b, const lth_capture_file_table *table,
+                          headers_fault *fault)
+{
+    headers_fault now = {0};
+    bool whole = true;
+    out->org = NOT_THERE;
+    for (uint32_t i = 0; i <= table->n_columns; i++) {
+        bool org = i == table->n_columns;
+        const lth_capture_column *wanted = org ? table->org : &table->columns[i];
+        if (wanted == NULL)
+            continue;
+        finding found = find_column(b, wanted);
+        int32_t *place = org ? &out->org : &out->columns[i];
+        *place = found.column >= 0 ? found.column : NOT_THERE;
+        now.found += found.column >= 0 ? 1 : 0;
+        if (found.column >= 0 || (found.column == NOT_THERE && wanted->optional))
+            continue;
+        if (whole && found.column == TWICE)
+            say_twice(&now, b, wanted, &found);
+        else if (whole)
+            say_missing(&now, b, wanted);
+        whole = false;
+    }
+    if (!whole && (fault->vi[0] == '\0' || now.found > fault->found))
+        *fault = now;
+    return whole ? now.found : 0;
+}
+
+static bool is_answer(const headers_row *row)
+{
+    lth_slice first = row->n > 0 ? row->folded[0] : (lth_slice){0};
+    lth_buf wanted;
+    lth_buf_init(&wanted, 64);
+    bool yes =
+        lth_text_fold(&wanted, lth_slice_of(HEADERS_ANSWER, strlen(HEADERS_ANSWER))) == LTH_OK &&
+        same(first, &wanted);
+    lth_buf_fini(&wanted);
+    return yes;
+}
+
+static block block_at(const headers_top *top, uint32_t first, uint32_t header_rows)
+{
+    block b = {.top = top, .first = first};
+    uint32_t end = top->rows[first].number + header_rows;
+    /* Rows of the block that are wholly empty are not in `top`. */
+    while (b.n < header_rows && first + b.n < top->n && top->rows[first + b.n].number < end) {
+        uint32_t width = top->rows[first + b.n++].n;
+        b.width = width > b.width ? width : b.width;
+    }
+    return b;
+}
+
+/* A title right above the headers may stand for their first row: of blocks that follow each other
+ * the last one that has as many columns counts. */
+bool headers_find(headers_place *out, const headers_top *top, const lth_capture_file_table *table,
+                  headers_fault *fault)
+{
+    static headers_place tried; /* 2 KiB that a stack need not hold. */
+    uint32_t best = 0;
+    *fault = (headers_fault){0};
+    for (uint32_t first = 0; first < top->n; first++) {
+        block b = block_at(top, first, table->header_rows);
+        uint32_t found = try_block(&tried, &b, table, fault);
+        if (found < best || found == 0) {
+            if (best > 0)
+                break;
+            continue;
+        }
+        best = found;
+        *out = tried;
+        out->first_row = top->rows[first].number;
+        out->last_row = out->first_row + table->header_rows - 1;
+        out->correction = is_answer(&top->rows[first]);
+    }
+    if (best == 0 && fault->vi[0] == '\0') {
+        (void)lth_format(fault->vi, sizeof fault->vi, "không có hàng tiêu đề nào");
+        (void)lth_format(fault->en, sizeof fault->en, "there is no header row");
+    }
+    return best > 0;
+}
+
+bool headers_numbering(const lth_slice *texts, uint32_t n)
+{
+    uint32_t seen = 0, last = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *p = texts[i].p;
+        size_t size = texts[i].n, at = 0;
+        uint32_t value = 0;
+        if (size == 0)
+            continue;
+        bool bracket = p[0] == '(' && p[size - 1] == ')' && size > 2;
+        for (at = bracket ? 1 : 0; at < size - (bracket ? 1 : 0); at++) {
+            if (p[at] < '0' || p[at] > '9' || value > 999)
+                return false;
+            value = value * 10 + (uint32_t)(p[at] - '0');
+        }
+        if (value != last + 1 && seen > 0)
+            return false;
+        last = value;
+        seen++;
+    }
+    return seen >= NUMBERED_LEAST && last <= seen + 2;
+}
