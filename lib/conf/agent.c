@@ -3,19 +3,23 @@
 #include <string.h>
 #include <strings.h>
 
-#include "internal.h"
+#include "profile.h"
 
 typedef struct agent_texts {
     struct {
         conf_text org, name, store, identity, control, broker;
     } node;
     struct {
-        conf_number store_mib, live;
+        conf_number store_mib, live, upload_mib, keep_uploads;
     } limits;
     struct {
-        conf_text orgs, datasets;
+        conf_number gone_percent, gone_least;
+    } guard;
+    struct {
+        conf_text orgs, datasets, profiles;
     } files;
     const conf_node *schools;
+    conf_hosted hosted;
 } agent_texts;
 
 #define AT(section, member) (offsetof(agent_texts, section.member) - offsetof(agent_texts, section))
@@ -44,6 +48,22 @@ static const conf_item LIMIT_ITEMS[] = {
     {"live", CONF_DURATION, 0, "60s", 1000, 3600000, NULL, NULL, AT(limits, live),
      "Sau gói gửi ngay đầu tiên, mỗi đơn vị nhiều nhất một gói trong thời gian này",
      "After a first batch sent at once, at most one per organisation in this time"},
+    {"upload_mib", CONF_COUNT, 0, "20", 1, 64, NULL, NULL, AT(limits, upload_mib),
+     "Tệp nộp lớn nhất, MiB", "Largest uploaded file, MiB"},
+    {"keep_uploads", CONF_COUNT, 0, "400", 1, 36500, NULL, NULL, AT(limits, keep_uploads),
+     "Giữ tệp đã đọc bao nhiêu ngày", "For how many days files are kept after they were read"},
+    {.key = NULL},
+};
+
+static const conf_item GUARD_ITEMS[] = {
+    {"gone_percent", CONF_COUNT, 0, "20", 1, 100, NULL, NULL, AT(guard, gone_percent),
+     "Quá bấy nhiêu phần trăm bản ghi của một tập dữ liệu biến mất trong một lần đọc thì chờ người "
+     "xác nhận",
+     "When more than this percentage of a dataset's records is gone in one reading, a person is "
+     "asked"},
+    {"gone_least", CONF_COUNT, 0, "5", 1, 1000000, NULL, NULL, AT(guard, gone_least),
+     "Ít hơn bấy nhiêu bản ghi thì không hỏi (trừ khi mất hết)",
+     "Fewer records than this are not asked about (unless all are gone)"},
     {.key = NULL},
 };
 
@@ -52,6 +72,8 @@ static const conf_item FILE_ITEMS[] = {
      "Registry of organisations"},
     {"datasets", CONF_PATH, 0, "datasets", 0, 0, NULL, NULL, AT(files, datasets),
      "Thư mục định nghĩa tập dữ liệu", "Directory of dataset definitions"},
+    {"profiles", CONF_PATH, 0, "profiles", 0, 0, NULL, NULL, AT(files, profiles),
+     "Thư mục bộ ánh xạ tệp", "Directory of profiles for files"},
     {.key = NULL},
 };
 
@@ -139,13 +161,16 @@ const conf_item lth_conf__agent_items[] = {
      "Nút này", "This node"},
     {"limits", CONF_TABLE, 0, NULL, 0, 0, NULL, LIMIT_ITEMS, offsetof(agent_texts, limits),
      "Giới hạn", "Limits"},
+    {"guard", CONF_TABLE, 0, NULL, 0, 0, NULL, GUARD_ITEMS, offsetof(agent_texts, guard),
+     "Chống xoá nhầm hàng loạt", "Against mass deletion by mistake"},
     {"files", CONF_TABLE, 0, NULL, 0, 0, NULL, FILE_ITEMS, offsetof(agent_texts, files),
      "Các tệp khác, tính từ thư mục của tệp này", "The other files, from this file's directory"},
-    {"schools", CONF_ITEMS, CONF_REQUIRED, NULL, 0, 0, NULL, SCHOOL_ITEMS,
-     offsetof(agent_texts, schools), "Các trường mà agent này phục vụ",
-     "The schools that this agent serves"},
-    {"hosted", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Nhiều trường từ một danh sách",
-     "Many schools from one list"},
+    {"schools", CONF_ITEMS, 0, NULL, 0, 0, NULL, SCHOOL_ITEMS, offsetof(agent_texts, schools),
+     "Các trường có cơ sở dữ liệu mà agent này phục vụ",
+     "The schools with a database that this agent serves"},
+    {"hosted", CONF_TABLE, 0, NULL, 0, 0, NULL, lth_conf__hosted_items,
+     offsetof(agent_texts, hosted), "Nhiều trường nộp tệp, từ một danh sách",
+     "Many schools that hand in files, from one list"},
     {.key = NULL},
 };
 
@@ -252,6 +277,18 @@ static void read_school(reader *r, const conf_node *node, lth_source_conf *schoo
     out->n_tables = count;
 }
 
+static void read_schools(reader *r, const conf_node *list)
+{
+    uint32_t n = 0, entries = list != NULL ? list->n : 0;
+    lth_source_conf *schools = lth_conf__keep(r->file.load, (entries + 1u) * sizeof *schools);
+    for (const conf_node *one = list != NULL ? list->first : NULL; one != NULL && schools != NULL;
+         one = one->next) {
+        read_school(r, one, schools, n++);
+    }
+    r->out->schools = schools;
+    r->out->n_schools = n;
+}
+
 void lth_conf__agent(conf_load *load, const char *path, lth_agent_conf *out)
 {
     reader r = {.out = out};
@@ -272,17 +309,19 @@ void lth_conf__agent(conf_load *load, const char *path, lth_agent_conf *out)
     lth_conf__check_node(&r.file, &t.node.org, &t.node.control, &out->registry);
     uint32_t before = conf_faults(load);
     lth_conf__datasets(load, t.files.datasets.s, &out->schema);
-    if (t.schools == NULL || conf_faults(load) != before) {
+    out->upload_mib = (uint32_t)t.limits.upload_mib.v;
+    out->keep_uploads_days = (uint32_t)t.limits.keep_uploads.v;
+    out->gone_percent = (uint32_t)t.guard.gone_percent.v;
+    out->gone_least = (uint32_t)t.guard.gone_least.v;
+    if (conf_faults(load) != before) {
         return;
     }
-    if (t.schools->n == 0) {
-        lth_conf__error(&r.file, t.schools, "chưa có trường nào", "there is no school");
+    read_schools(&r, t.schools);
+    if (t.hosted.schools.s != NULL) {
+        lth_conf__hosted(&r.file, &t.hosted, t.files.profiles.s, out->schools, out->n_schools, out);
     }
-    lth_source_conf *schools = lth_conf__keep(load, (t.schools->n + 1u) * sizeof *schools);
-    uint32_t n = 0;
-    for (const conf_node *one = t.schools->first; one != NULL && schools != NULL; one = one->next) {
-        read_school(&r, one, schools, n++);
+    if (out->n_schools == 0 && conf_faults(load) == before) {
+        lth_conf__error(&r.file, t.schools, "chưa có trường nào: viết schools hoặc hosted",
+                        "there is no school: write schools or hosted");
     }
-    out->schools = schools;
-    out->n_schools = n;
 }

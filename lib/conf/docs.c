@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "internal.h"
+#include "profile.h"
 
 static const struct {
     const char *name, *vi, *en;
@@ -9,6 +9,8 @@ static const struct {
     {"broker.yaml", "Cấu hình của broker", "Configuration of a broker", lth_conf__broker_items},
     {"agent.yaml", "Cấu hình của agent: một tiến trình, một hay nhiều trường",
      "Configuration of an agent: one process, one or many schools", lth_conf__agent_items},
+    {"profiles/*.yaml", "Bộ ánh xạ: một kiểu tệp xuất, cho mọi trường dùng nó",
+     "A profile: one layout of file, for every school that uses it", lth_conf__profile_items},
     {"intake.yaml", "Cấu hình của trang nộp dữ liệu", "Configuration of the upload page",
      lth_conf__intake_items},
     {"orgs.yaml", "Danh bạ đơn vị, có ngày hiệu lực", "The dated registry of organisations",

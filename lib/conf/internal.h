@@ -197,7 +197,7 @@ void lth_conf__routes(conf_load *load, const char *path, const lth_schema *schem
 /** Code to org; reports an unknown one. */
 const lth_org *lth_conf__org(const conf_file *file, const conf_node *at, const char *code,
                              const lth_registry *registry);
-/** The record of a source: its fields from columns. */
+/** The record of a source: its fields from columns. @p key->s NULL: rows are found by `match`. */
 bool lth_conf__mapping(const conf_file *file, const conf_node *fields, const conf_text *key,
                        const lth_dataset *dataset, lth_mapping *out);
 

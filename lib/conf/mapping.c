@@ -306,7 +306,10 @@ bool lth_conf__mapping(const conf_file *file, const conf_node *fields, const con
         return false;
     }
     uint32_t n = 0;
-    *out = (lth_mapping){.dataset = dataset, .key_column = (uint32_t)column_of(&m, NULL, key->s)};
+    *out = (lth_mapping){.dataset = dataset, .key_column = LTH_MAP_NO_KEY};
+    if (key->s != NULL) {
+        out->key_column = (uint32_t)column_of(&m, NULL, key->s);
+    }
     for (const conf_node *one = fields->first; one != NULL; one = one->next) {
         const lth_field *field = find_field(&m, one);
         if (field == NULL) {
@@ -320,7 +323,7 @@ bool lth_conf__mapping(const conf_file *file, const conf_node *fields, const con
         }
     }
     check_required(&m, fields);
-    const char **columns = lth_conf__keep(file->load, m.n_columns * sizeof *columns);
+    const char **columns = lth_conf__keep(file->load, (m.n_columns + 1u) * sizeof *columns);
     if (columns == NULL) {
         return false;
     }

@@ -71,6 +71,8 @@ typedef struct lth_profile_place {
     uint32_t sheet;         /**< From 1; 0: by name, or the first one that has the columns. */
     const char *sheet_name; /**< "" for none. */
     uint32_t header_rows;   /**< 1..10 */
+    uint32_t part;          /**< Which of the school's profiles the table belongs to, from 0. */
+    bool optional;          /**< A file of this layout may lack the table. */
 } lth_profile_place;
 
 typedef struct lth_source_table {
@@ -84,14 +86,17 @@ typedef struct lth_source_table {
     lth_profile_place place;           /**< Of a file. */
 } lth_source_table;
 
-/** One mapping for all schools that use the same export (profiles/NAME.yaml). */
+/** One mapping for all schools that use the same exports (profiles/NAME.yaml). A school may hand in
+ * several kinds of file: then this is what its profiles say together; a file's headers tell which
+ * of them it is. */
 typedef struct lth_profile {
-    const char *name;
+    const char *name;                   /**< "pupils-c1", or "pupils-c1+results". */
     uint32_t kinds;                     /**< Bit (1 << lth_sheet_kind) per kind of file taken. */
     const lth_profile_column *org_from; /**< Column that names a row's organisation; or NULL. */
     const lth_source_table *tables;
     uint32_t n_tables; /**< <= 16 */
 } lth_profile;
+#define LTH_PROFILE_TABLES_MAX 16u
 
 typedef struct lth_source_conf {
     const char *org; /**< Code. */
