@@ -26,7 +26,7 @@ OWNERS = {
 # Public headers by the part that implements them.
 PART_OF_HEADER = {
     "err": "base", "diag": "base", "bytes": "base", "time": "base", "log": "base", "hash": "base",
-    "record": "record", "schema": "schema", "text": "schema", "rule": "schema", "registry": "schema", "policy": "schema", "store": "store",
+    "record": "record", "schema": "schema", "text": "schema", "rule": "schema", "registry": "schema", "policy": "schema", "public": "schema", "store": "store",
     "crypto": "crypto", "net": "net", "conf": "conf", "frame": "proto", "control": "control", "program": "program",
     "sheet": "sheet",
 }
