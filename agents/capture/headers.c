@@ -169,9 +169,8 @@ static int32_t nearest(const block *b, const lth_capture_column *wanted, lth_sli
         for (uint32_t c = 0; c < b->width && err == LTH_OK; c++) {
             for (uint32_t r = 0; r < b->n; r++) {
                 lth_slice text = text_at(b, r, c);
-                uint32_t far = text.n == 0 ? least
-                                           : lth_text_distance(lth_slice_of(alias.p, alias.n), text,
-                                                               NEAR_MOST);
+                uint32_t far =
+                    text.n == 0 ? least : lth_text_distance(lth_slice_of(alias.p, alias.n), text);
                 if (far < least && far * 3 <= text.n) {
                     least = far;
                     best = (int32_t)c;

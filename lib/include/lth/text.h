@@ -17,7 +17,3 @@
  * LTH_OK, LTH_E_FORMAT (not UTF-8), LTH_E_NOMEM, LTH_E_LIMIT (of @p out).
  */
 LTH_MUST_USE lth_err lth_text_fold(lth_buf *out, lth_slice text);
-
-/** Edits (insert, delete, replace, swap of neighbours) of code points between two folded texts;
- * more than @p most gives most + 1. Texts of more than 200 characters are only equal or not. */
-uint32_t lth_text_distance(lth_slice a, lth_slice b, uint32_t most);
