@@ -1,114 +1,108 @@
-#include "lth/text.h"
-
 #include <utf8proc.h>
 
-#define CHARS_MAX 200u
+#include "internal.h"
 
-static bool is_blank(utf8proc_int32_t cp)
+/* How people write the same name: titles of code lists are found by this form of them. */
+
+#define CHARS_MAX    256
+#define DISTANCE_MAX 64
+
+/* Case folded and taken apart into letters and marks. < 0: not UTF-8 or too long. */
+static utf8proc_ssize_t take_apart(utf8proc_int32_t *out, size_t max, lth_slice text)
 {
-    return cp == ' ' || (cp >= '\t' && cp <= '\r') || cp == 0x85 || cp == 0xA0 || cp == 0x1680 ||
-           (cp >= 0x2000 && cp <= 0x200B) || cp == 0x2028 || cp == 0x2029 || cp == 0x202F ||
-           cp == 0x205F || cp == 0x3000 || cp == 0xFEFF;
+    const utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_CASEFOLD;
+    if (text.n == 0) {
+        return 0;
+    }
+    utf8proc_ssize_t n =
+        utf8proc_decompose(text.p, (utf8proc_ssize_t)text.n, out, (utf8proc_ssize_t)max, options);
+    return n > (utf8proc_ssize_t)max ? -1 : n;
 }
 
-/* Blanks in @p text (n code points) to single spaces, none at the ends. */
-static size_t collapse(utf8proc_int32_t *text, size_t n)
+/* Grave, acute, tilde, hook above, dot below: one a syllable, wherever it is written. */
+static bool is_tone(int32_t c)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!is_blank(text[i])) {
-            text[kept++] = text[i];
-        } else if (kept > 0 && text[kept - 1] != ' ') {
-            text[kept++] = ' ';
+    return c == 0x300 || c == 0x301 || c == 0x303 || c == 0x309 || c == 0x323;
+}
+
+/* Between the words of a name: blanks, hyphens and dashes, apostrophes, points. */
+static bool is_gap(int32_t c)
+{
+    static const int32_t gaps[] = {' ',    '\t',   '\n',   '-',    '\'',   '.',
+                                   0xa0,   0xb4,   0x2bc,  0x2010, 0x2011, 0x2012,
+                                   0x2013, 0x2014, 0x2018, 0x2019, 0x200b, 0x60};
+    for (size_t i = 0; i < sizeof gaps / sizeof gaps[0]; i++) {
+        if (gaps[i] == c) {
+            return true;
         }
     }
-    return kept > 0 && text[kept - 1] == ' ' ? kept - 1 : kept;
+    return false;
 }
 
-/* Marks that say "required" or "here it comes". */
-static size_t drop_marks(const utf8proc_int32_t *text, size_t n)
+static size_t put(uint8_t *out, size_t n, int32_t c)
 {
-    for (;;) {
-        if (n > 3 && text[n - 1] == ')' && text[n - 2] == '*' && text[n - 3] == '(') {
-            n -= 3;
-        } else if (n > 1 && (text[n - 1] == '*' || text[n - 1] == ':')) {
-            n--;
-        } else {
-            return n;
+    return n + 4 <= TITLE_FOLD_MAX ? n + (size_t)utf8proc_encode_char(c, out + n) : n;
+}
+
+size_t lth_schema__title_fold(uint8_t out[TITLE_FOLD_MAX], lth_slice text)
+{
+    utf8proc_int32_t chars[CHARS_MAX + 1];
+    utf8proc_ssize_t count = take_apart(chars, CHARS_MAX, text);
+    int32_t tone = 0;
+    bool begins = true; /* A word. */
+    size_t n = 0;
+    for (utf8proc_ssize_t i = 0; i < count; i++) {
+        int32_t c = chars[i] == 0xf0 ? 0x111 : chars[i]; /* eth is often typed for d with stroke */
+        bool gap = is_gap(c);
+        if (is_tone(c)) {
+            tone = c;
+            continue;
         }
-        while (n > 0 && text[n - 1] == ' ') {
-            n--;
+        if (gap && tone != 0) {
+            n = put(out, n, tone);
+            tone = 0;
         }
-    }
-}
-
-lth_err lth_text_fold(lth_buf *out, lth_slice text)
-{
-    utf8proc_int32_t chars[LTH_TEXT_FOLD_MAX + 1];
-    size_t size = text.n;
-    if (size > LTH_TEXT_FOLD_MAX / 4) {
-        size = LTH_TEXT_FOLD_MAX / 4;
-        while (size > 0 && (text.p[size] & 0xC0u) == 0x80u) {
-            size--;
+        utf8proc_ssize_t next = i + 1;
+        while (c == 'h' && begins && next < count && is_gap(chars[next])) {
+            next++;
         }
-    }
-    utf8proc_ssize_t n = utf8proc_decompose(
-        text.p, (utf8proc_ssize_t)size, chars, LTH_TEXT_FOLD_MAX,
-        (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD | UTF8PROC_STABLE));
-    if (n < 0 || n > (utf8proc_ssize_t)LTH_TEXT_FOLD_MAX) {
-        return LTH_E_FORMAT;
-    }
-    size_t kept = drop_marks(chars, collapse(chars, (size_t)n));
-    n = utf8proc_reencode(chars, (utf8proc_ssize_t)kept,
-                          (utf8proc_option_t)(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
-    return n < 0 ? LTH_E_FORMAT : lth_buf_add(out, chars, (size_t)n);
-}
-
-static uint32_t decode(lth_slice text, utf8proc_int32_t out[CHARS_MAX])
-{
-    uint32_t n = 0;
-    for (size_t at = 0; at < text.n; n++) {
-        utf8proc_int32_t cp;
-        utf8proc_ssize_t used = utf8proc_iterate(text.p + at, (utf8proc_ssize_t)(text.n - at), &cp);
-        if (used <= 0 || n == CHARS_MAX) {
-            return UINT32_MAX;
+        bool silent = c == 'h' && begins && next < count && chars[next] == 'm';
+        if (!gap && !silent) {
+            n = put(out, n, c);
         }
-        out[n] = cp;
-        at += (size_t)used;
+        begins = gap;
     }
-    return n;
+    return tone != 0 ? put(out, n, tone) : n;
 }
 
-static uint32_t least(uint32_t a, uint32_t b)
+uint32_t lth_text_distance(lth_slice a, lth_slice b)
 {
-    return a < b ? a : b;
-}
-
-uint32_t lth_text_distance(lth_slice a, lth_slice b, uint32_t most)
-{
-    utf8proc_int32_t x[CHARS_MAX], y[CHARS_MAX];
-    uint32_t rows[3][CHARS_MAX + 1];
-    uint32_t nx = decode(a, x), ny = decode(b, y);
-    if (nx == UINT32_MAX || ny == UINT32_MAX) {
-        return lth_slice_equal(a, b) ? 0 : most + 1;
+    utf8proc_int32_t left[DISTANCE_MAX + 1], right[DISTANCE_MAX + 1];
+    uint32_t row[3][DISTANCE_MAX + 1];
+    utf8proc_ssize_t na = take_apart(left, DISTANCE_MAX, a);
+    utf8proc_ssize_t nb = take_apart(right, DISTANCE_MAX, b);
+    if (na < 0 || nb < 0) {
+        return UINT32_MAX;
     }
-    uint32_t *before = rows[0], *last = rows[1], *now = rows[2];
-    for (uint32_t j = 0; j <= ny; j++) {
-        last[j] = j;
+    for (uint32_t j = 0; j <= nb; j++) {
+        row[0][j] = j;
     }
-    for (uint32_t i = 1; i <= nx; i++) {
+    for (uint32_t i = 1; i <= na; i++) {
+        uint32_t *now = row[i % 3];
+        const uint32_t *before = row[(i + 2) % 3];
+        const uint32_t *earlier = row[(i + 1) % 3];
         now[0] = i;
-        for (uint32_t j = 1; j <= ny; j++) {
-            uint32_t replaced = last[j - 1] + (x[i - 1] != y[j - 1]);
-            now[j] = least(replaced, least(last[j], now[j - 1]) + 1);
-            if (i > 1 && j > 1 && x[i - 1] == y[j - 2] && x[i - 2] == y[j - 1]) {
-                now[j] = least(now[j], before[j - 2] + 1);
+        for (uint32_t j = 1; j <= nb; j++) {
+            uint32_t best = before[j - 1] + (left[i - 1] != right[j - 1] ? 1 : 0);
+            best = before[j] + 1 < best ? before[j] + 1 : best;
+            best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
+            bool swapped =
+                i > 1 && j > 1 && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1];
+            if (swapped && earlier[j - 2] + 1 < best) {
+                best = earlier[j - 2] + 1;
             }
+            now[j] = best;
         }
-        uint32_t *spare = before;
-        before = last;
-        last = now;
-        now = spare;
     }
-    return least(last[ny], most + 1);
+    return row[na % 3][nb];
 }

@@ -62,37 +62,47 @@ static lth_refusal judge_deletion(const lth_dataset *ds, const lth_record_view *
     return LTH_REFUSE_none;
 }
 
-static lth_refusal judge_bytes(const lth_dataset *ds, const lth_record_view *record,
-                               uint16_t *group, uint16_t *field)
+static void add(lth_findings *out, lth_refusal code, uint16_t group, uint16_t field)
+{
+    lth_finding finding = {
+        .code = code, .severity = LTH_SEVERITY_ERROR, .group = group, .field = field, .column = -1};
+    lth_findings_add(out, &finding);
+}
+
+/* The first fault of every shown group. */
+static void judge_bytes(const lth_dataset *ds, const lth_record_view *record, lth_findings *out)
 {
     for (uint32_t i = 0; i < record->n_groups; i++) {
         const lth_group_view *view = &record->groups[i];
-        if (!view->shown) {
-            continue;
-        }
-        lth_refusal code = lth_group_check(lth_dataset_group(ds, view->number), view->value, field);
-        if (code == LTH_REFUSE_missing_required && record->header.op == LTH_OP_DELETE) {
-            *field = 0; /* the row never had a sound natural key: it may still go */
-            continue;
-        }
-        if (code != LTH_REFUSE_none) {
-            *group = view->number;
-            return code;
+        uint16_t field = 0;
+        lth_refusal code =
+            view->shown ? lth_group_check(lth_dataset_group(ds, view->number), view->value, &field)
+                        : LTH_REFUSE_none;
+        /* The row that ends may never have had a sound natural key. */
+        bool ends = code == LTH_REFUSE_missing_required && record->header.op == LTH_OP_DELETE;
+        if (code != LTH_REFUSE_none && !ends) {
+            add(out, code, view->number, field);
         }
     }
-    return LTH_REFUSE_none;
 }
 
-static lth_refusal judge(const lth_schema *schema, const lth_record_view *record,
-                         const char *author_kind, uint16_t *group, uint16_t *field)
+static void judge_values(const lth_schema *schema, const lth_dataset *ds,
+                         const lth_record_view *record, lth_findings *out)
 {
-    if (record->form == LTH_FORM_LEAF) {
-        return LTH_REFUSE_none;
-    }
-    const lth_dataset *ds = lth_schema_find(schema, record->header.dataset);
-    if (ds == NULL) {
-        return LTH_REFUSE_await_definition;
-    }
+    lth_value values[LTH_FIELDS_MAX];
+    uint64_t shown[LTH_FIELDS_MAX / 64];
+    lth_row_values row = {.ds = ds,
+                          .values = values,
+                          .shown = shown,
+                          .today = lth_day_of(record->header.src_commit_time_ms)};
+    lth_row_values_read(ds, record, values, shown);
+    lth_rules_judge(schema, &row, out);
+}
+
+/* What stops a record before its values are looked at. */
+static lth_refusal judge_form(const lth_dataset *ds, const lth_record_view *record,
+                              const char *author_kind, uint16_t *group)
+{
     uint8_t op = record->header.op;
     if (op == LTH_OP_RANGE) {
         return author_kind == NULL ? LTH_REFUSE_none : LTH_REFUSE_bad_author;
@@ -103,23 +113,47 @@ static lth_refusal judge(const lth_schema *schema, const lth_record_view *record
     }
     lth_refusal code =
         op == LTH_OP_DELETE ? judge_deletion(ds, record, author_kind, group) : LTH_REFUSE_none;
-    code = code != LTH_REFUSE_none ? code : judge_set(ds, record, author_kind, group);
-    if (code != LTH_REFUSE_none) {
-        return code;
+    return code != LTH_REFUSE_none ? code : judge_set(ds, record, author_kind, group);
+}
+
+static lth_refusal first_error(const lth_findings *found)
+{
+    for (uint32_t i = 0; i < found->n; i++) {
+        if (found->items[i].severity == LTH_SEVERITY_ERROR) {
+            return found->items[i].code;
+        }
     }
-    code = judge_bytes(ds, record, group, field);
-    bool invalid = (record->header.flags & LTH_RECORD_INVALID) != 0;
-    return invalid && code != LTH_REFUSE_bad_group ? LTH_REFUSE_invalid_at_source : code;
+    return LTH_REFUSE_none;
 }
 
 lth_refusal lth_record_judge(const lth_schema *schema, const lth_record_view *record,
                              const char *author_kind, lth_findings *out)
 {
-    lth_finding finding = {.severity = LTH_SEVERITY_ERROR, .column = -1};
     out->n = out->more = out->errors = 0;
-    finding.code = judge(schema, record, author_kind, &finding.group, &finding.field);
-    if (finding.code != LTH_REFUSE_none) {
-        lth_findings_add(out, &finding);
+    if (record->form == LTH_FORM_LEAF) {
+        return LTH_REFUSE_none;
     }
-    return finding.code;
+    const lth_dataset *ds = lth_schema_find(schema, record->header.dataset);
+    uint16_t group = 0;
+    lth_refusal code =
+        ds == NULL ? LTH_REFUSE_await_definition : judge_form(ds, record, author_kind, &group);
+    if (code != LTH_REFUSE_none || record->header.op == LTH_OP_RANGE) {
+        if (code != LTH_REFUSE_none) {
+            add(out, code, group, 0);
+        }
+        return code;
+    }
+    judge_bytes(ds, record, out);
+    if (out->errors == 0 && is_state(record->header.op) && lth_schema__has_rules(ds)) {
+        judge_values(schema, ds, record, out);
+    }
+    code = first_error(out);
+    bool invalid = (record->header.flags & LTH_RECORD_INVALID) != 0;
+    if (!invalid || code == LTH_REFUSE_bad_group) {
+        return code;
+    }
+    if (code == LTH_REFUSE_none) {
+        add(out, LTH_REFUSE_invalid_at_source, 0, 0);
+    }
+    return LTH_REFUSE_invalid_at_source;
 }

@@ -67,3 +67,23 @@ const lth_field *lth_dataset_field_name(const lth_dataset *ds, const char *name)
     }
     return NULL;
 }
+
+const lth_field *lth_schema__field_number(const lth_dataset *ds, uint16_t number)
+{
+    for (uint32_t i = 0; i < ds->n_fields && ds->fields[i].number <= number; i++) {
+        if (ds->fields[i].number == number) {
+            return &ds->fields[i];
+        }
+    }
+    return NULL;
+}
+
+const lth_codelist *lth_schema_list(const lth_schema *schema, const char *name)
+{
+    for (uint32_t i = 0; i < schema->n_lists; i++) {
+        if (strcmp(schema->lists[i].name, name) == 0) {
+            return &schema->lists[i];
+        }
+    }
+    return NULL;
+}

@@ -57,6 +57,22 @@ static inline int32_t decode(const uint8_t **at, const uint8_t *end)
     return cp < 0x10000 || cp > 0x10ffff ? -1 : cp;
 }
 
+int32_t lth_schema__text_decode(const uint8_t **at, const uint8_t *end)
+{
+    int32_t c = decode(at, end);
+    LTH_ASSERT(c >= 0);
+    return c;
+}
+
+size_t lth_schema__text_chars(lth_slice text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        n += continues(text.p[i]) ? 0 : 1;
+    }
+    return n;
+}
+
 /* Never changed by NFC, whatever stands before or behind: all of Vietnamese as it is written. */
 static bool always_nfc(int32_t cp)
 {
@@ -225,8 +241,10 @@ lth_err lth_schema__text_clean(lth_slice *out, lth_slice in, lth_arena *scratch)
     if (in.n > LTH_RECORD_MAX) {
         return LTH_E_FORMAT;
     }
-    lth_slice text = trim(in);
-    lth_err err = plain_newlines(&text, scratch);
+    lth_slice text = in;
+    lth_err err = lth_schema__entities(&text, scratch);
+    text = trim(text);
+    err = err != LTH_OK ? err : plain_newlines(&text, scratch);
     uint32_t chars = 0;
     if (err == LTH_OK && text.n > 0 &&
         lth_schema__text_check(text, &chars) == LTH_REFUSE_bad_group) {

@@ -4,9 +4,8 @@ static const struct {
     const char *name;
     lth_type type;
 } WAYS[] = {
-    {"date_vn", LTH_TYPE_DATE},
-    {"date_compact", LTH_TYPE_DATE},
-    {"bool_vn", LTH_TYPE_BOOL},
+    {"date_vn", LTH_TYPE_DATE}, {"date_compact", LTH_TYPE_DATE}, {"bool_vn", LTH_TYPE_BOOL},
+    {"digits", LTH_TYPE_TEXT},  {"grade", LTH_TYPE_INTEGER},
 };
 #define N_WAYS (sizeof WAYS / sizeof WAYS[0])
 
@@ -19,11 +18,16 @@ const char *lth_as_name(uint32_t i, lth_type *type)
     return WAYS[i].name;
 }
 
+bool lth_as_fits(lth_type way, lth_type type)
+{
+    return way == type || (way == LTH_TYPE_TEXT && type == LTH_TYPE_CODE);
+}
+
 static bool way_fits(const char *as, lth_type type)
 {
     for (size_t i = 0; i < N_WAYS; i++) {
         if (strcmp(WAYS[i].name, as) == 0) {
-            return WAYS[i].type == type;
+            return lth_as_fits(WAYS[i].type, type);
         }
     }
     return false;
@@ -70,6 +74,21 @@ static bool parse_number(int64_t *out, lth_slice text, unsigned scale)
     return digit;
 }
 
+bool lth_schema__number_read(int64_t *out, uint8_t *scale, lth_slice text)
+{
+    size_t digits = 0;
+    size_t behind = 0;
+    bool point = false;
+    for (size_t i = 0; i < text.n; i++) {
+        bool digit = text.p[i] >= '0' && text.p[i] <= '9';
+        digits += digit ? 1 : 0;
+        behind += digit && point ? 1 : 0;
+        point = point || text.p[i] == '.' || text.p[i] == ',';
+    }
+    *scale = (uint8_t)behind;
+    return digits <= 18 && parse_number(out, text, (unsigned)behind);
+}
+
 static bool parse_bool(int64_t *out, lth_slice text, const char *as)
 {
     static const struct {
@@ -85,6 +104,55 @@ static bool parse_bool(int64_t *out, lth_slice text, const char *as)
         }
     }
     return false;
+}
+
+/* The first whole number in it, or nothing. */
+static lth_slice first_number(lth_slice text)
+{
+    size_t start = 0;
+    while (start < text.n && (text.p[start] < '0' || text.p[start] > '9')) {
+        start++;
+    }
+    size_t end = start;
+    while (end < text.n && text.p[end] >= '0' && text.p[end] <= '9') {
+        end++;
+    }
+    return end > start ? lth_slice_of(text.p + start, end - start) : text;
+}
+
+/* Spreadsheets take codes of digits for numbers and drop the zeros in front. */
+static lth_err fill_zeros(lth_slice *text, const lth_field *field, lth_arena *scratch)
+{
+    for (size_t i = 0; i < text->n; i++) {
+        if (text->p[i] < '0' || text->p[i] > '9') {
+            return LTH_OK;
+        }
+    }
+    if (text->n >= field->max) {
+        return LTH_OK;
+    }
+    uint8_t *out = lth_arena_alloc(scratch, field->max);
+    if (out == NULL) {
+        return LTH_E_NOMEM;
+    }
+    memset(out, '0', field->max - text->n);
+    memcpy(out + field->max - text->n, text->p, text->n);
+    *text = lth_slice_of(out, field->max);
+    return LTH_OK;
+}
+
+lth_err lth_schema__value_shape(lth_slice *text, const lth_field *field, const char *as,
+                                lth_arena *scratch)
+{
+    if (as == NULL || text->n == 0 || !way_fits(as, field->type)) {
+        return LTH_OK;
+    }
+    if (field->type == LTH_TYPE_INTEGER) {
+        *text = first_number(*text);
+        return LTH_OK;
+    }
+    bool letters = field->type == LTH_TYPE_TEXT || field->type == LTH_TYPE_CODE;
+    return letters ? fill_zeros(text, field, scratch) : LTH_OK;
 }
 
 lth_refusal lth_schema__value_read(lth_value *out, const lth_field *field, lth_slice text,
@@ -125,7 +193,8 @@ lth_refusal lth_value_parse(lth_value *out, const lth_field *field, lth_slice te
 {
     *out = (lth_value){.kind = LTH_VALUE_NULL};
     lth_slice clean;
-    if (lth_schema__text_clean(&clean, text, scratch) != LTH_OK) {
+    if (lth_schema__text_clean(&clean, text, scratch) != LTH_OK ||
+        lth_schema__value_shape(&clean, field, as, scratch) != LTH_OK) {
         return LTH_REFUSE_bad_value;
     }
     return clean.n == 0 ? LTH_REFUSE_none : lth_schema__value_read(out, field, clean, as);

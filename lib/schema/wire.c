@@ -124,3 +124,26 @@ bool lth_item_next(const lth_field *list, lth_slice item, size_t *at, const lth_
     shape s = shape_of_item(list);
     return run_next(&s, item, at, field, value);
 }
+
+bool lth_schema__run_item(lth_slice run, size_t *at, lth_slice *item)
+{
+    const uint8_t *p = run.p + *at;
+    token t;
+    if (*at >= run.n || !lth_schema__token(&t, &p, run.p + run.n) || t.wire != WIRE_BYTES) {
+        return false;
+    }
+    *item = t.bytes;
+    *at = (size_t)(p - run.p);
+    return true;
+}
+
+void lth_schema__item_values(const lth_field *list, lth_slice item, lth_value *values)
+{
+    shape s = shape_of_item(list);
+    const lth_field *field = NULL;
+    lth_value value;
+    memset(values, 0, list->n_items * sizeof *values);
+    for (size_t at = 0; run_next(&s, item, &at, &field, &value);) {
+        values[field - list->items] = value;
+    }
+}

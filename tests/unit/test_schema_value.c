@@ -132,7 +132,9 @@ static void test_names(void **state)
     lth_type type = LTH_TYPE_TEXT;
     assert_string_equal(lth_as_name(0, &type), "date_vn");
     assert_int_equal(type, LTH_TYPE_DATE);
-    assert_null(lth_as_name(3, &type));
+    assert_string_equal(lth_as_name(4, &type), "grade");
+    assert_int_equal(type, LTH_TYPE_INTEGER);
+    assert_null(lth_as_name(5, &type));
 }
 
 static int setup(void **state)

@@ -24,6 +24,9 @@
  * those are equal and one lacks a part, the result is null. Patterns: literal characters, . [a-z]
  * [^..] \d \s, ? * + {m,n} on one character class, anchored at both ends, matched in linear time
  * without backtracking over more than one state set.
+ * A list without items is the absent list: all() of it is true, any() false, count() 0. Numbers
+ * beyond 64 bits, also while they are brought to one scale, are null; so is code() of a code that
+ * is not in force. An item's fields stand before the record's of the same name.
  * `today` is the day (Vietnam, UTC+7) of the record's source commit time, never a wall clock: every
  * tier and every replay gets the same answer.
  */
@@ -33,11 +36,12 @@
 #include "lth/diag.h"
 #include "lth/err.h"
 
-#define LTH_EXPR_TEXT_MAX 2000u
-#define LTH_EXPR_COST_MAX 512u /**< Operations outside lists; an item of a list costs the same. */
-#define LTH_RULES_MAX     100u /**< Of one dataset. */
-#define LTH_RULE_ID_MAX   64u
-#define LTH_FINDINGS_MAX  24u
+#define LTH_EXPR_TEXT_MAX        2000u
+#define LTH_EXPR_COST_MAX        512u /**< Operations outside lists; an item of a list costs the same. */
+#define LTH_RULES_MAX            100u /**< Of one dataset. */
+#define LTH_RULE_ID_MAX          64u
+#define LTH_FINDINGS_MAX         24u
+#define LTH_REFERENCE_FIELDS_MAX 16u
 
 struct lth_dataset;
 struct lth_schema;
@@ -49,6 +53,8 @@ typedef struct lth_titles {
 } lth_titles;
 
 /* ---- code lists ---- */
+
+struct lth_code_title;
 
 /** One code in force from a day on. A code may come again later with another meaning. */
 typedef struct lth_code {
@@ -65,6 +71,9 @@ typedef struct lth_codelist {
     lth_titles title;
     const lth_code *codes; /**< Ascending code, then from; spans of one code do not overlap. */
     uint32_t n_codes;
+    const struct lth_code_title *index; /**< Titles as people write them, to codes:
+                                           lth_codelist_index(). */
+    uint32_t n_index;
 } lth_codelist;
 
 typedef enum lth_code_state {
@@ -76,6 +85,19 @@ typedef enum lth_code_state {
  * Optional. */
 lth_code_state lth_codelist_find(const lth_codelist *list, lth_slice code, uint32_t on,
                                  const lth_code **out);
+/** Build the index of titles of a list whose codes are complete; memory from @p arena.
+ * LTH_OK, LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_codelist_index(lth_codelist *list, lth_arena *arena);
+/** The code in force on @p on whose title (either language) this text is, without regard to case,
+ * blanks, hyphens, apostrophes, place of the tone mark and H before M; NULL when there is none or
+ * more than one. */
+const lth_code *lth_codelist_by_title(const lth_codelist *list, lth_slice text, uint32_t on);
+/** The code in force on @p on whose code or title is nearest to the text; NULL when none is near.
+ */
+const lth_code *lth_codelist_nearest(const lth_codelist *list, lth_slice text, uint32_t on);
+/** Letters to change, insert, drop or swap to make one text the other; a mark on a letter counts as
+ * one, case as none. Compares 64 characters; UINT32_MAX when a text is not UTF-8 or longer. */
+uint32_t lth_text_distance(lth_slice a, lth_slice b);
 /** Day of a UTC instant in Vietnam (UTC+7), YYYYMMDD. */
 uint32_t lth_day_of(uint64_t utc_ms);
 
@@ -87,6 +109,14 @@ typedef struct lth_expr lth_expr;
  * the nearest known one); LTH_E_LIMIT (cost, depth); LTH_E_NOMEM. */
 LTH_MUST_USE lth_err lth_expr_compile(const lth_expr **out, const struct lth_dataset *ds,
                                       const char *text, lth_arena *arena, lth_diag *diag);
+/** What is wrong with an expression, and where. */
+typedef struct lth_expr_fault {
+    uint32_t column;                                     /**< Characters, from 1. */
+    char vi[LTH_DIAG_TEXT_SIZE], en[LTH_DIAG_TEXT_SIZE]; /**< Without position. */
+} lth_expr_fault;
+/** The same with the fault for people. */
+LTH_MUST_USE lth_err lth_expr_read(const lth_expr **out, const struct lth_dataset *ds,
+                                   const char *text, lth_arena *arena, lth_expr_fault *fault);
 uint32_t lth_expr_cost(const lth_expr *expr);
 /** Dataset fields it reads, by index: bit i of word i/64. */
 const uint64_t *lth_expr_fields(const lth_expr *expr);
@@ -130,7 +160,7 @@ typedef struct lth_reference {
     lth_severity severity;  /**< error or warning. */
     uint16_t dataset;       /**< Number of the target. */
     const uint16_t *fields; /**< Numbers, in the order of the target's natural-key fields. */
-    uint32_t n_fields;
+    uint32_t n_fields;      /**< 1..LTH_REFERENCE_FIELDS_MAX */
     lth_titles text;
 } lth_reference;
 
@@ -167,6 +197,9 @@ LTH_MUST_USE lth_err lth_reference_natural(lth_buf *out, const struct lth_schema
 const lth_rule *lth_rule_find(const struct lth_dataset *ds, uint16_t number);
 const lth_reference *lth_reference_find(const struct lth_dataset *ds, uint16_t number);
 
+/** The first placeholder of a rule's text that names no field of the dataset (or is not closed),
+ * and its size; NULL when all do. */
+const char *lth_rule_text_fault(const struct lth_dataset *ds, const char *text, size_t *n);
 /** Values of a record's shown groups (already checked bytes), for lth_row_values. @p values has
  * ds->n_fields entries, @p shown (ds->n_fields + 63) / 64 words. */
 void lth_row_values_read(const struct lth_dataset *ds, const struct lth_record_view *record,

@@ -33,6 +33,8 @@ typedef enum lth_type {
 } lth_type;
 const char *lth_type_name(lth_type type);
 
+#define LTH_FIELDS_MAX 512u /**< Of one dataset. */
+
 /** Allowed reductions of a date. */
 enum { LTH_DATE_DAY = 1, LTH_DATE_MONTH = 2, LTH_DATE_YEAR = 4 };
 
@@ -137,6 +139,8 @@ LTH_MUST_USE lth_refusal lth_value_parse(lth_value *out, const lth_field *field,
  * last.
  */
 const char *lth_as_name(uint32_t i, lth_type *type);
+/** May a reading of type @p way read a field of @p type? A text's reads codes, too. */
+bool lth_as_fits(lth_type way, lth_type type);
 /** Text form for people and JSON (dates ISO, decimals with point); appended to @p out. */
 LTH_MUST_USE lth_err lth_value_text(lth_buf *out, const lth_field *field, const lth_value *value);
 
