@@ -24,7 +24,20 @@ static bool is_state(uint8_t op)
     return op == LTH_OP_STATE || op == LTH_OP_REKEY;
 }
 
-/* Are the shown groups known and the author's own; and, unless some are withheld, all of them? */
+/* A group whose fields are all optional may be left out: an author who does not know it yet writes
+ * nothing of it. */
+static bool may_lack(const lth_group *group)
+{
+    for (uint32_t i = 0; i < group->n_fields; i++) {
+        if (group->fields[i]->required) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Are the shown groups known and the author's own; and, unless some are withheld, all that have
+ * required fields there? */
 static lth_refusal judge_set(const lth_dataset *ds, const lth_record_view *record,
                              const char *author_kind, uint16_t *group)
 {
@@ -39,9 +52,10 @@ static lth_refusal judge_set(const lth_dataset *ds, const lth_record_view *recor
         }
     }
     for (uint32_t i = 0; i < ds->n_groups && !withheld && is_state(record->header.op); i++) {
-        if (may_write(&ds->groups[i], author_kind) &&
-            find_view(record, ds->groups[i].number) == NULL) {
-            *group = ds->groups[i].number;
+        const lth_group *own = &ds->groups[i];
+        if (may_write(own, author_kind) && !may_lack(own) &&
+            find_view(record, own->number) == NULL) {
+            *group = own->number;
             return LTH_REFUSE_bad_group;
         }
     }

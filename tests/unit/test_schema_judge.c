@@ -61,8 +61,10 @@ static void test_set_of_groups(void **state)
 {
     (void)state;
     lth_record_view r = good();
-    r.n_groups = 2; /* The owner's group 4 is not there. */
-    expect(&r, NULL, LTH_REFUSE_bad_group, KIT_SECRET, 0);
+    r.n_groups = 2; /* Group 4 is not there: nothing of it is required. */
+    expect(&r, NULL, LTH_REFUSE_none, 0, 0);
+    r.n_groups = 1; /* Group 2 is not there. */
+    expect(&r, NULL, LTH_REFUSE_bad_group, KIT_KEY, 0);
     r = good();
     r.groups[3] = shown(9, KIT_BYTES(""));
     r.n_groups = 4;

@@ -1,0 +1,3 @@
+# Definitions of datasets over time: what may change, and that old bytes stay good.
+lth_test(test_schema_compat SOURCES test_schema_compat.c test_schema_kit.c LIBS lth_conf
+         ARGS ${CMAKE_SOURCE_DIR}/config/datasets ${CMAKE_SOURCE_DIR}/tests/golden/schema)
