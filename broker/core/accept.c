@@ -108,7 +108,7 @@ static void move_head(lth_broker *self, broker_batch *b)
     memcpy(head->at.hash, b->c->batch.header_hash, LTH_HASH_SIZE);
     head->next_rec_seq = h->first_rec_seq + h->rec_count;
     head->last_ms = b->now.wall_ms;
-    head->via_org = b->peer->org;
+    head->via_org = b->via;
     head->entry_org = b->entry ? self->env.org : b->c->attest.entry_org;
     head->records_total += h->rec_count;
     if (b->new_epoch) {
@@ -143,13 +143,15 @@ lth_err lth_broker__accept(lth_broker *self, broker_batch *b)
     self->accept_no = b->accept_no;
     self->meta_dirty = true;
     move_head(self, b);
-    TRY(lth_broker__out_batch(self, b));
+    TRY(h->stream == LTH_STREAM_OWN ? lth_broker__out_batch(self, b) : LTH_OK);
     TRY(lth_broker__head_put(b->txn, &h->origin, h->stream, &b->head));
     note_receipt(b);
     self->batches++;
     self->records += h->rec_count;
     self->step_records += h->rec_count;
-    b->peer->batches++;
-    b->peer->records += h->rec_count;
+    if (b->peer != NULL) {
+        b->peer->batches++;
+        b->peer->records += h->rec_count;
+    }
     return lth_broker__touch(self, b->origin);
 }

@@ -28,6 +28,7 @@ lth_err lth_broker_open(lth_broker **out, const lth_broker_env *env, lth_txn *tx
     lth_err err = self->arena == NULL ? LTH_E_NOMEM : LTH_OK;
     err = err == LTH_OK ? lth_broker__meta_load(self, txn, &fresh, diag) : err;
     err = err == LTH_OK ? lth_broker__certs_load(self, txn) : err;
+    err = err == LTH_OK ? lth_broker__public_load(self, txn) : err;
     lth_broker__await_look(self);
     if (err != LTH_OK) {
         lth_broker_free(&self);
@@ -62,6 +63,7 @@ void lth_broker_reload(lth_broker *self, const lth_registry *registry, const lth
     self->env.schema = schema;
     self->env.policy = policy;
     self->self_org = lth_registry_find(registry, &self->env.org);
+    lth_broker__public_forget(self);
     lth_broker__await_look(self);
 }
 
@@ -75,6 +77,12 @@ static void start_call(lth_broker *self, lth_now now)
         self->next_action = self->n_actions = 0;
         lth_arena_reset(self->arena);
     }
+}
+
+lth_err lth_broker__begin(lth_broker *self, lth_txn *txn, lth_now now)
+{
+    start_call(self, now);
+    return lth_broker__public_load(self, txn);
 }
 
 static lth_err bad_frame(lth_broker *self, broker_peer *peer)
@@ -121,7 +129,9 @@ static lth_err frame_from_peer(lth_broker *self, lth_txn *txn, lth_now now, brok
     case LTH_FRAME_CERTS:
         return lth_broker__certs(self, txn, peer->handle, &frame->certs);
     case LTH_FRAME_HELLO:
-        return broker ? bad_frame(self, peer) : lth_broker__hello(self, txn, peer, &frame->hello);
+        return broker && frame->hello.stream != LTH_STREAM_PUBLIC
+                   ? bad_frame(self, peer)
+                   : lth_broker__hello(self, txn, peer, &frame->hello);
     case LTH_FRAME_BATCH:
         return frame->batch.lane >= LTH_LANES || event->checked == NULL ||
                        broker != (frame->batch.out_no > 0)
@@ -181,8 +191,8 @@ static lth_err dispatch(lth_broker *self, lth_txn *txn, lth_now now, const lth_e
 lth_err lth_broker_handle(lth_broker *self, lth_txn *txn, lth_now now, const lth_event *event,
                           lth_diag *diag)
 {
-    start_call(self, now);
-    lth_err err = dispatch(self, txn, now, event);
+    lth_err err = lth_broker__begin(self, txn, now);
+    err = err == LTH_OK ? dispatch(self, txn, now, event) : err;
     err = err == LTH_OK ? lth_broker__await_run(self, txn) : err;
     err = err == LTH_OK ? lth_broker__requeue_run(self, txn, now) : err;
     err = err == LTH_OK ? lth_broker__out_trim(self, txn) : err;
@@ -211,6 +221,7 @@ lth_err lth_broker_committed(lth_broker *self, lth_now now)
         }
     }
     self->n_touched = 0;
+    TRY(lth_broker__public_committed(self));
     for (uint32_t i = 0; i < self->n_peers; i++) {
         if (self->peers[i]->touched) {
             TRY(lth_broker__peer_credit(self, self->peers[i]));
@@ -224,6 +235,7 @@ lth_err lth_broker_pump(lth_broker *self, lth_txn *read, lth_now now, bool *more
     start_call(self, now);
     *more = false;
     lth_err err = lth_broker__receipts_repeat(self, read, more);
+    err = err == LTH_OK ? lth_broker__public_serve(self, read, more) : err;
     err = err == LTH_OK ? lth_broker__forward(self, read, more) : err;
     return err == LTH_OK ? LTH_OK : lth_fail(diag, err, "sending stopped: %s", lth_err_text(err));
 }

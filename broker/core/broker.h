@@ -17,6 +17,7 @@
 #include "lth/frame.h"
 #include "lth/log.h"
 #include "lth/policy.h"
+#include "lth/public.h"
 #include "lth/store.h"
 #include "lth/time.h"
 
@@ -265,3 +266,31 @@ typedef struct lth_broker_info {
 void lth_broker_info_of(const lth_broker *self, lth_broker_info *out);
 /** Up to @p max peers; returns how many. */
 uint32_t lth_broker_peers(const lth_broker *self, lth_broker_peer_info *out, uint32_t max);
+
+/* ---- the public stream (lth/public.h) ---- */
+
+/** Seal and accept a publication in this step; at the top organisation's broker only. Children get
+ * it by pump() after the commit. LTH_OK; LTH_E_CONFIG (not the author, or a change that no node
+ * would take) and any other error: abort the transaction and discard this instance. */
+LTH_MUST_USE lth_err lth_broker_publish(lth_broker *self, lth_txn *txn, lth_now now,
+                                        const lth_public_change *changes, uint32_t n,
+                                        lth_diag *diag);
+
+typedef struct lth_broker_public_info {
+    lth_id author;
+    bool author_here;
+    lth_position at; /**< Held here; committed once the step is. */
+    bool whole;      /**< `at` ends a publication: what is held may be applied. */
+    lth_origin_state state;
+    lth_position above; /**< What the parent said it holds. */
+} lth_broker_public_info;
+void lth_broker_public_of(const lth_broker *self, lth_broker_public_info *out);
+
+/** A peer below that reads the stream, and what it said it holds. */
+typedef struct lth_broker_reader_info {
+    lth_id org;
+    lth_role role;
+    lth_position at;
+} lth_broker_reader_info;
+uint32_t lth_broker_public_readers(const lth_broker *self, lth_broker_reader_info *out,
+                                   uint32_t max);

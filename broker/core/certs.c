@@ -195,7 +195,15 @@ lth_err lth_broker__certs_tell(lth_broker *self, lth_txn *read, const uint8_t *k
     }
     link->told[at] = id;
     link->told_n++;
+    return lth_broker__certs_show(self, read, LTH_PEER_PARENT, key_id);
+}
+
+lth_err lth_broker__certs_show(lth_broker *self, lth_txn *read, lth_peer to, const uint8_t *key_id)
+{
     lth_slice value, leaf, ca;
+    if (memcmp(key_id, self->env.signer->key_id, LTH_HASH_SIZE) == 0) {
+        return LTH_OK; /* Sent with the greeting. */
+    }
     lth_err err = lth_get(read, LTH_T_cert, lth_slice_of(key_id, LTH_HASH_SIZE), &value);
     if (err == LTH_E_NOT_FOUND) {
         return LTH_OK; /* Known from the node's own directory: known above as well. */
@@ -206,7 +214,12 @@ lth_err lth_broker__certs_tell(lth_broker *self, lth_txn *read, const uint8_t *k
     }
     TRY(lth_broker__keep(self, &leaf));
     TRY(lth_broker__keep(self, &ca));
-    return send_pair(self, LTH_PEER_PARENT, leaf, ca);
+    return send_pair(self, to, leaf, ca);
+}
+
+lth_err lth_broker__certs_keep_own(lth_broker *self, lth_txn *txn)
+{
+    return store(txn, self->env.signer->key_id, self->env.own_leaf_der, self->env.own_ca_der);
 }
 
 void lth_broker__certs_free(lth_broker *self)

@@ -163,8 +163,10 @@ static lth_refusal check_key(const lth_checked *out, const lth_check_env *env)
     if (code != LTH_REFUSE_none) {
         return code;
     }
-    bool right = lth_id_equal(&key.org, &out->batch.header.origin) &&
-                 (key.role == LTH_ROLE_AGENT || key.role == LTH_ROLE_HOST);
+    bool role = out->batch.header.stream == LTH_STREAM_PUBLIC
+                    ? key.role == LTH_ROLE_BROKER
+                    : key.role == LTH_ROLE_AGENT || key.role == LTH_ROLE_HOST;
+    bool right = lth_id_equal(&key.org, &out->batch.header.origin) && role;
     return right ? LTH_REFUSE_none : LTH_REFUSE_wrong_key;
 }
 

@@ -111,15 +111,53 @@ static lth_err judge_state(lth_broker *self, broker_batch *b, broker_verdict *v)
     return LTH_OK;
 }
 
-static lth_err judge(lth_broker *self, broker_batch *b, broker_verdict *v)
+/* The public stream is the top organisation's, written by its broker and attested by it. */
+static lth_err judge_author(lth_broker *self, broker_batch *b, broker_verdict *v)
 {
-    static lth_err (*const steps[])(lth_broker *, broker_batch *, broker_verdict *) = {
-        judge_sender,   judge_attest, judge_issuers,
-        judge_validity, judge_state,  lth_broker__continuity};
-    for (size_t i = 0; i < sizeof steps / sizeof *steps && v->code == LTH_REFUSE_none; i++) {
-        TRY(steps[i](self, b, v));
+    const lth_checked *c = b->c;
+    const lth_org *author = self->public_.author;
+    if (unreadable(c->code)) {
+        refuse(v, c->code, c->detail);
+    } else if (b->org == NULL || b->org != author ||
+               c->batch.header.stream != LTH_STREAM_PUBLIC) {
+        refuse(v, LTH_REFUSE_not_carrier, "only the top organisation publishes");
+    } else if (c->code != LTH_REFUSE_none) {
+        refuse(v, c->code, c->detail);
+    } else if (c->batch.headers_only || c->batch.redacted) {
+        refuse(v, LTH_REFUSE_bad_body, "a public batch comes whole");
+    } else if (!b->entry &&
+               (!c->has_attest || !lth_id_equal(&c->attest.entry_org, &author->id))) {
+        refuse(v, LTH_REFUSE_bad_attestation, NULL);
+    } else if (!b->entry) {
+        b->receive_ms = c->attest.receive_ms;
     }
     return LTH_OK;
+}
+
+typedef lth_err (*judge_step)(lth_broker *self, broker_batch *b, broker_verdict *v);
+
+static lth_err judge_by(const judge_step *steps, lth_broker *self, broker_batch *b,
+                        broker_verdict *v)
+{
+    for (; *steps != NULL && v->code == LTH_REFUSE_none; steps++) {
+        TRY((*steps)(self, b, v));
+    }
+    return LTH_OK;
+}
+
+static lth_err judge(lth_broker *self, broker_batch *b, broker_verdict *v)
+{
+    static const judge_step steps[] = {judge_sender,   judge_attest, judge_issuers,
+                                       judge_validity, judge_state,  lth_broker__continuity,
+                                       NULL};
+    return judge_by(steps, self, b, v);
+}
+
+lth_err lth_broker__judge_public(lth_broker *self, broker_batch *b, broker_verdict *v)
+{
+    static const judge_step steps[] = {judge_author, judge_issuers,          judge_validity,
+                                       judge_state,  lth_broker__continuity, NULL};
+    return judge_by(steps, self, b, v);
 }
 
 /* Of a header that may not even decode, as its sender has it. */
@@ -230,6 +268,7 @@ lth_err lth_broker__batch(lth_broker *self, lth_txn *txn, lth_now now, broker_pe
     broker_batch b = {.txn = txn,
                       .now = now,
                       .peer = peer,
+                      .via = peer->org,
                       .frame = frame,
                       .c = event->checked,
                       .entry = peer->role != LTH_ROLE_BROKER,

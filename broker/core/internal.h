@@ -11,6 +11,7 @@
 
 #include "broker/core/broker.h"
 #include "broker/core/mutant.h"
+#include "broker/core/public.h"
 
 /** Return on any error of a call that yields lth_err. */
 #define TRY(call)                                                                                  \
@@ -64,6 +65,7 @@ typedef struct broker_peer {
     size_t resync_n;
     uint64_t batches, records, rejected;
     int64_t skew_ms;
+    broker_reader reader;
 } broker_peer;
 
 /** An origin that some peer has spoken for since the start. */
@@ -171,6 +173,7 @@ struct lth_broker {
     lth_mono requeue_due;
 
     broker_link link;
+    broker_public public_;
     uint64_t trimmed[LTH_LANES]; /**< Entries of `out` up to here are deleted. */
     broker_tier tiers[TIERS_MAX];
     uint32_t n_tiers;
@@ -215,6 +218,7 @@ typedef struct broker_batch {
     lth_txn *txn;
     lth_now now;
     broker_peer *peer; /**< Who hears of its holds; NULL: nobody. */
+    lth_id via;        /**< Node that delivered it. */
     broker_origin *origin;
     const lth_frame_batch *frame;
     const lth_checked *c;
@@ -387,6 +391,31 @@ lth_err lth_broker__receipt_from_parent(lth_broker *self, lth_txn *txn,
                                         const lth_frame_receipt *receipt);
 lth_err lth_broker__receipts_repeat(lth_broker *self, lth_txn *read, bool *more);
 lth_err lth_broker__peer_credit(lth_broker *self, broker_peer *peer);
+
+/* ---- public.c: the public stream; broker/core/public.h ---- */
+/** Begin a call that is no event. */
+lth_err lth_broker__begin(lth_broker *self, lth_txn *txn, lth_now now);
+lth_err lth_broker__public_load(lth_broker *self, lth_txn *txn);
+/** The registry was replaced. */
+void lth_broker__public_forget(lth_broker *self);
+void lth_broker__public_took(lth_broker *self, const broker_batch *b);
+lth_err lth_broker__public_ask(lth_broker *self);
+void lth_broker__public_resume(lth_broker *self, const lth_frame_resume *resume);
+lth_err lth_broker__public_batch(lth_broker *self, lth_txn *txn, lth_now now,
+                                 const lth_event *event);
+/** ingest.c: in place of what a batch from below is asked. */
+lth_err lth_broker__judge_public(lth_broker *self, broker_batch *b, broker_verdict *v);
+lth_err lth_broker__public_hello(lth_broker *self, lth_txn *txn, broker_peer *peer,
+                                 const lth_frame_hello *hello);
+void lth_broker__public_gone(lth_broker *self, broker_peer *peer);
+lth_err lth_broker__public_serve(lth_broker *self, lth_txn *read, bool *more);
+lth_err lth_broker__public_committed(lth_broker *self);
+lth_err lth_broker__public_tick(lth_broker *self);
+/** certs.c: show a peer the certificates of a key that is not this node's present one. */
+lth_err lth_broker__certs_show(lth_broker *self, lth_txn *read, lth_peer to,
+                               const uint8_t *key_id);
+/** Keep this node's own certificates: those of a key that was replaced are asked for later. */
+lth_err lth_broker__certs_keep_own(lth_broker *self, lth_txn *txn);
 
 /* ---- timer.c ---- */
 lth_err lth_broker__tick(lth_broker *self, lth_txn *txn, lth_now now);

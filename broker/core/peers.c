@@ -103,6 +103,7 @@ void lth_broker__peer_forget(lth_broker *self, lth_peer handle)
     if (at == self->n_peers || self->peers[at]->handle != handle) {
         return;
     }
+    lth_broker__public_gone(self, self->peers[at]);
     free(self->peers[at]);
     self->n_peers--;
     memmove(self->peers + at, self->peers + at + 1, (self->n_peers - at) * sizeof *self->peers);

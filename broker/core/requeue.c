@@ -130,7 +130,7 @@ static lth_err lags(lth_broker *self, lth_txn *txn, const lth_id *id, uint64_t s
     lth_receipt receipt;
     *lagging = false;
     if (head->at.epoch == 0 || head->state != LTH_ORIGIN_OK || org == NULL ||
-        head->out_no > self->out_acked[head->out_lane] ||
+        stream != LTH_STREAM_OWN || head->out_no > self->out_acked[head->out_lane] ||
         !lth_policy_names(self->env.policy, self->env.registry, org, NULL, self->today)) {
         return LTH_OK;
     }

@@ -174,6 +174,9 @@ lth_err lth_broker__hello(lth_broker *self, lth_txn *txn, broker_peer *peer,
 {
     lth_frame_reject reject = {.origin = hello->origin, .stream = hello->stream};
     broker_origin *origin;
+    if (hello->stream == LTH_STREAM_PUBLIC) {
+        return lth_broker__public_hello(self, txn, peer, hello);
+    }
     if (lth_registry_find(self->env.registry, &hello->origin) == NULL) {
         reject.code = LTH_REFUSE_unknown_origin;
         reject.wait_ms = 60000;

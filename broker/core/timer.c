@@ -60,6 +60,7 @@ lth_err lth_broker__tick(lth_broker *self, lth_txn *txn, lth_now now)
     self->next_tick = now.mono + TICK_NS;
     TRY(look_at_peers(self, now));
     TRY(look_at_parent(self, now));
+    TRY(lth_broker__public_tick(self));
     TRY(lth_broker__holds_tell(self, txn));
     return lth_broker__sweep(self, txn);
 }

@@ -77,7 +77,8 @@ static lth_err link_resume(lth_broker *self, const lth_frame_link_resume *in)
         link->last_sent_no[lane] = self->out_acked[lane];
     }
     link->ready = true;
-    return lth_broker__certs_greet(self, LTH_PEER_PARENT);
+    TRY(lth_broker__certs_greet(self, LTH_PEER_PARENT));
+    return lth_broker__public_ask(self);
 }
 
 /* A refusal of an entry that was queued before the last re-queue says nothing new. */
@@ -122,7 +123,7 @@ static lth_err rejected(lth_broker *self, lth_txn *txn, lth_now now, const lth_f
         return in->code == LTH_REFUSE_no_hello ? hello(self, now) : LTH_OK;
     }
     TRY(lth_broker__head_get(txn, &in->origin, in->stream, &head, &found));
-    if (!found || is_stale(&head, in)) {
+    if (!found || is_stale(&head, in) || in->stream != LTH_STREAM_OWN) {
         return LTH_OK;
     }
     TRY(lth_broker__origin_add(self, txn, &in->origin, in->stream, &origin));
@@ -171,6 +172,11 @@ lth_err lth_broker__from_parent(lth_broker *self, lth_txn *txn, lth_now now, con
             note_acked(self, frame->link_ack.lane, frame->link_ack.out_no);
         }
         return LTH_OK;
+    case LTH_FRAME_RESUME:
+        lth_broker__public_resume(self, &frame->resume);
+        return LTH_OK;
+    case LTH_FRAME_BATCH:
+        return lth_broker__public_batch(self, txn, now, event);
     case LTH_FRAME_RECEIPT:
         return lth_broker__receipt_from_parent(self, txn, &frame->receipt);
     case LTH_FRAME_REJECT:
