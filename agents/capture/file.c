@@ -224,6 +224,14 @@ static bool is_header_again(reader *self, const table *t, const lth_slice *texts
     return equal > 0;
 }
 
+static bool is_numbering(const lth_sheet_row *row)
+{
+    static lth_slice texts[LTH_SHEET_COLUMNS_MAX];
+    for (uint32_t i = 0; i < row->n_cells; i++)
+        texts[i] = row->cells[i].text;
+    return headers_numbering(texts, row->n_cells);
+}
+
 static lth_err add_row(table *t, const lth_sheet_row *row)
 {
     static lth_cell cells[LTH_CAPTURE_COLUMNS_MAX];
@@ -255,7 +263,7 @@ static lth_err take_row(reader *self, table *t, const lth_sheet_row *row)
         return LTH_OK;
     bool first = t->numbering;
     t->numbering = false;
-    if ((first && headers_numbering(texts, t->asked->n_columns)) || is_header_again(self, t, texts))
+    if ((first && is_numbering(row)) || is_header_again(self, t, texts))
         return LTH_OK;
     lth_err err = add_row(t, row);
     if (err == LTH_E_LIMIT)

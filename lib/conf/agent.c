@@ -16,7 +16,7 @@ typedef struct agent_texts {
         conf_number gone_percent, gone_least;
     } guard;
     struct {
-        conf_text orgs, datasets, profiles;
+        conf_text orgs, datasets, profiles, codelists;
     } files;
     const conf_node *schools;
     conf_hosted hosted;
@@ -72,6 +72,9 @@ static const conf_item FILE_ITEMS[] = {
      "Registry of organisations"},
     {"datasets", CONF_PATH, 0, "datasets", 0, 0, NULL, NULL, AT(files, datasets),
      "Thư mục định nghĩa tập dữ liệu", "Directory of dataset definitions"},
+    {"codelists", CONF_PATH, 0, NULL, 0, 0, NULL, NULL, AT(files, codelists),
+     "Thư mục danh mục; mặc định: codelists cạnh thư mục datasets, nếu có",
+     "Directory of code lists; default: codelists beside datasets, if there is one"},
     {"profiles", CONF_PATH, 0, "profiles", 0, 0, NULL, NULL, AT(files, profiles),
      "Thư mục bộ ánh xạ tệp", "Directory of profiles for files"},
     {.key = NULL},
@@ -97,8 +100,6 @@ static const conf_item SOURCE_ITEMS[] = {
     {"scan_seconds", CONF_COUNT, 0, "300", 1, 86400, NULL, NULL,
      offsetof(source_texts, scan_seconds), "Thời gian quét tối đa, giây",
      "Time limit of a scan, seconds"},
-    {"file", CONF_TEXT, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Tệp CSV hoặc XLSX",
-     "CSV or XLSX file"},
     {.key = NULL},
 };
 
@@ -127,12 +128,6 @@ static const conf_item TABLE_ITEMS[] = {
      "{ trường: { items } }",
      "{ field: column } or { field: { from, as, map } }, { field: { const } }, "
      "{ field: { items } }"},
-    {"match", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Cách nhận ra bản ghi",
-     "How a record is recognised"},
-    {"complete_for", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Phạm vi đầy đủ",
-     "Scope of completeness"},
-    {"columns", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Cột theo tiêu đề",
-     "Columns by header text"},
     {.key = NULL},
 };
 
@@ -151,8 +146,6 @@ static const conf_item SCHOOL_ITEMS[] = {
     {"tables", CONF_ITEMS, CONF_REQUIRED, NULL, 0, 0, NULL, TABLE_ITEMS,
      offsetof(school_texts, tables), "Bảng nguồn, mỗi tập dữ liệu một mục",
      "Source tables, one entry a dataset"},
-    {"profile", CONF_TEXT, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Bộ ánh xạ dùng chung",
-     "Shared mapping"},
     {.key = NULL},
 };
 
@@ -308,7 +301,7 @@ void lth_conf__agent(conf_load *load, const char *path, lth_agent_conf *out)
     lth_conf__orgs(load, t.files.orgs.s, &out->registry);
     lth_conf__check_node(&r.file, &t.node.org, &t.node.control, &out->registry);
     uint32_t before = conf_faults(load);
-    lth_conf__datasets(load, t.files.datasets.s, &out->schema);
+    lth_conf__schema_dirs(load, t.files.datasets.s, t.files.codelists.s, &out->schema);
     out->upload_mib = (uint32_t)t.limits.upload_mib.v;
     out->keep_uploads_days = (uint32_t)t.limits.keep_uploads.v;
     out->gone_percent = (uint32_t)t.guard.gone_percent.v;

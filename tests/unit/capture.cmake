@@ -20,3 +20,6 @@ lth_test(test_capture_children SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_
 add_dependencies(test_capture_children lienthong-capture)
 lth_test(test_capture_exchange SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_exchange.c
          ${CMAKE_SOURCE_DIR}/agents/shell/exchange.c LIBS lth_base)
+lth_test(test_capture_headers SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_headers.c
+         ${CMAKE_SOURCE_DIR}/agents/capture/headers.c
+         LIBS lth_capture_pipe lth_schema)

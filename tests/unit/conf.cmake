@@ -5,3 +5,4 @@ foreach(name load errors orgs hostile)
 endforeach()
 lth_test(test_conf_docs SOURCES test_conf_docs.c LIBS lth_conf
          ARGS ${CMAKE_SOURCE_DIR}/docs/config.md)
+lth_test(test_conf_profile SOURCES test_conf_profile.c test_conf_kit.c LIBS lth_conf)

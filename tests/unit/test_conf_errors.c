@@ -229,9 +229,11 @@ static const spoil SPOILS[] = {
     {"agent.yaml", "  - org: S1", "  - org: S9",
      "agent.yaml:5:10: mã đơn vị \"S9\" không có trong danh bạ; ý bạn là \"S1\"?", 0},
     {"agent.yaml", "schools:\n", "hosted: x\nschools:\n",
-     "agent.yaml:4:1: \"hosted\" chưa được phiên bản này hỗ trợ: bỏ nó đi", 0},
+     "agent.yaml:4:9: chỗ này phải gồm \"khoá: giá trị\"", 0},
     {"agent.yaml", "driver: SQLite3, database: s.db", "file: x.csv",
-     "agent.yaml:6:15: \"file\" chưa được phiên bản này hỗ trợ: bỏ nó đi", 2},
+     "agent.yaml:6:15: khoá \"file\" không có trong phần \"source\"; dùng được: driver, database, "
+     "dsn, secret_file, scan_seconds",
+     2},
     {"agent.yaml", "id, control", "id, contrl",
      "agent.yaml:2:42: khoá \"contrl\" không có trong phần \"node\"; ý bạn là \"control\"?", 1},
 };

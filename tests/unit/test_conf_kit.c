@@ -127,6 +127,7 @@ void conf_kit_open(void)
     (void)snprintf(directory, sizeof directory, "/tmp/lth-conf-XXXXXX");
     assert_non_null(mkdtemp(directory));
     assert_int_equal(mkdir(conf_kit_path("datasets"), 0700), 0);
+    assert_int_equal(mkdir(conf_kit_path("profiles"), 0700), 0);
     conf_kit_restore();
 }
 
@@ -135,8 +136,12 @@ void conf_kit_close(void)
     for (size_t i = 0; i < N_FILES; i++) {
         (void)unlink(conf_kit_path(FILES[i].name));
     }
-    (void)unlink(conf_kit_path("list.csv"));
+    static const char *const OTHERS[] = {"list.csv", "hosted.csv", "profiles/things.yaml"};
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
+        (void)unlink(conf_kit_path(OTHERS[i]));
+    }
     (void)rmdir(conf_kit_path("datasets"));
+    (void)rmdir(conf_kit_path("profiles"));
     (void)rmdir(conf_kit_path(""));
 }
 
