@@ -69,17 +69,18 @@ static const char *field_name(const lth_dataset *dataset, uint16_t number)
     return "";
 }
 
-static void on_row(void *ctx, uint32_t table, const lth_cell *cells)
+static void on_row(void *ctx, const lth_child_row *read)
 {
     lth_check *self = ctx;
-    const lth_mapping *mapping = self->engine->node.schools[self->school].tables[table].mapping;
+    const lth_mapping *mapping =
+        self->engine->node.schools[self->school].tables[read->table].mapping;
     lth_mapped_row *row = lth_arena_alloc(self->arena, sizeof *row);
-    if (row == NULL || lth_map_row(row, mapping, NULL, cells, 0, self->arena) != LTH_OK) {
+    if (row == NULL || lth_map_row(row, mapping, NULL, read->cells, 0, self->arena) != LTH_OK) {
         self->fault = true;
         lth_arena_reset(self->arena);
         return;
     }
-    json_t *out = row_json(self, table);
+    json_t *out = row_json(self, read->table);
     json_object_set_new(out, "fields", fields_json(self, mapping->dataset, row));
     if (row->findings.errors > 0) {
         const lth_finding *first = &row->findings.items[0];
@@ -94,15 +95,15 @@ static void on_row(void *ctx, uint32_t table, const lth_cell *cells)
     lth_arena_reset(self->arena);
 }
 
-static void on_table_end(void *ctx, uint32_t table, lth_scan_fault fault, const char *detail)
+static void on_table_end(void *ctx, const lth_child_end *end)
 {
     lth_check *self = ctx;
-    if (fault == LTH_SCAN_none)
+    if (end->fault == LTH_SCAN_none)
         return;
     self->fault = true;
-    json_t *out = row_json(self, table);
-    json_object_set_new(out, "fault", lth_engine_json_fault(fault));
-    json_object_set_new(out, "detail", json_string(detail));
+    json_t *out = row_json(self, end->table);
+    json_object_set_new(out, "fault", lth_engine_json_fault(end->fault));
+    json_object_set_new(out, "detail", json_string(end->detail));
     lth_control_row(self->call, out);
 }
 
@@ -178,7 +179,9 @@ static void start(lth_engine *self, lth_control_call *call, uint32_t school, uin
     lth_buf_init(&check->text, VALUE_BYTES);
     lth_control_continue(call, idle, check, check_free);
     lth_control_pause(call, true);
-    lth_child_plan plan = {.source = &self->node.conf->schools[school],
+    const lth_source_conf *source = &self->node.conf->schools[school];
+    lth_child_plan plan = {.source = source,
+                           .name = source->org,
                            .tables = tables,
                            .rows_max = CHECK_ROWS,
                            .listener = &listener,
@@ -199,16 +202,15 @@ static uint32_t checks_under_way(const lth_engine *self)
 void lth_engine_source_check(void *ctx, lth_control_call *call, const json_t *request)
 {
     lth_engine *self = ctx;
-    const char *org = json_string_value(json_object_get(request, "org"));
     const char *dataset = json_string_value(json_object_get(request, "dataset"));
-    uint32_t school = org != NULL ? lth_agent_node_school(&self->node, org) : self->node.n_schools;
-    if (school == self->node.n_schools) {
-        lth_control_error(call, 4, "unknown_school", "agent này không phục vụ trường đó",
-                          "this agent does not serve that school");
+    uint32_t school;
+    if (!lth_engine_school_named(self, call, request, &school))
         return;
-    }
     uint64_t tables = tables_of(&self->node.schools[school], dataset);
-    if (tables == 0)
+    if (self->node.conf->schools[school].profile != NULL)
+        lth_control_error(call, 4, "no_database", "trường này nộp tệp, không có nguồn để đọc thử",
+                          "this school hands in files, there is no source to try");
+    else if (tables == 0)
         lth_control_error(call, 4, "unknown_dataset", "trường này không có tập dữ liệu đó",
                           "this school has no such dataset");
     else if (checks_under_way(self) == LTH_ENGINE_CHECKS_MAX)

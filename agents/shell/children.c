@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "agents/capture/pipe.h"
-
 #define LEAVE_TIME LTH_MONO_S(5) /* to exit after its last word */
 #define SECRET_MAX 129           /* unixODBC copies longer ones out of bounds */
 
@@ -17,13 +15,14 @@ struct lth_child {
     lth_capture_reader reader;
     uint64_t pending; /* tables without end */
     bool rows, over;  /* over: nothing more is told */
+    bool rows_wanted;
     bool exited;
     char how[32];
 };
 
 /* ---- starting ---- */
 
-static lth_err write_request(lth_child *child, const char *password)
+static lth_err query_request(lth_child *child, const char *password)
 {
     const lth_source_conf *source = child->plan.source;
     lth_capture_table tables[LTH_CAPTURE_TABLES_MAX];
@@ -46,6 +45,91 @@ static lth_err write_request(lth_child *child, const char *password)
     return lth_capture_request_encode(&child->request, &request);
 }
 
+static lth_capture_column column_of(const lth_profile_column *column)
+{
+    return (lth_capture_column){column->names, column->n_names, column->optional};
+}
+
+/* Columns of all tables lie in one block: *columns is moved past those of this one. */
+static lth_capture_file_table file_table(const lth_profile *profile, uint32_t number,
+                                         const lth_capture_column *org,
+                                         lth_capture_column **columns)
+{
+    const lth_source_table *table = &profile->tables[number];
+    lth_capture_column *own = *columns;
+    for (uint32_t i = 0; i < table->mapping.n_columns; i++)
+        *(*columns)++ = column_of(&table->headers[i]);
+    return (lth_capture_file_table){
+        .number = number,
+        .part = table->place.part,
+        .optional = table->place.optional,
+        .sheet = table->place.sheet,
+        .sheet_name = table->place.sheet_name != NULL ? table->place.sheet_name : "",
+        .header_rows = table->place.header_rows,
+        .org = org,
+        .columns = own,
+        .n_columns = table->mapping.n_columns,
+    };
+}
+
+static lth_err file_request(lth_child *child)
+{
+    const lth_child_plan *plan = &child->plan;
+    const lth_profile *profile = plan->profile;
+    lth_capture_file_table tables[LTH_CAPTURE_TABLES_MAX];
+    lth_capture_column org = {0};
+    size_t n_columns = 1;
+    LTH_ASSERT(profile->n_tables <= LTH_CAPTURE_TABLES_MAX);
+    for (uint32_t i = 0; i < profile->n_tables; i++)
+        n_columns += profile->tables[i].mapping.n_columns;
+    lth_capture_column *columns = calloc(n_columns, sizeof *columns), *at = columns;
+    if (columns == NULL)
+        return LTH_E_NOMEM;
+    if (profile->org_from != NULL)
+        org = column_of(profile->org_from);
+    lth_capture_file_request request = {
+        .path = plan->path, .kinds = profile->kinds, .tables = tables};
+    for (uint32_t i = 0; i < profile->n_tables; i++) {
+        if ((plan->tables >> i & 1) != 0)
+            tables[request.n_tables++] =
+                file_table(profile, i, profile->org_from != NULL ? &org : NULL, &at);
+    }
+    lth_err err;
+    if (plan->answer != NULL) {
+        lth_capture_answer_request answer = {.path = plan->path,
+                                             .out_path = plan->answer->out_path,
+                                             .table = tables,
+                                             .n_rows = plan->answer->n_rows,
+                                             .rows = plan->answer->rows};
+        err = lth_capture_answer_encode(&child->request, &answer);
+    } else {
+        err = lth_capture_file_encode(&child->request, &request);
+    }
+    free(columns);
+    return err;
+}
+
+static lth_err write_request(lth_child *child, lth_diag *diag)
+{
+    char password[SECRET_MAX] = "";
+    lth_err err = LTH_OK;
+    if (child->plan.profile != NULL)
+        return file_request(child);
+    if (child->plan.source->secret_file != NULL)
+        err = lth_platform_secret(password, sizeof password, child->plan.source->secret_file, diag);
+    if (!err)
+        err = query_request(child, password);
+    lth_crypto_cleanse(password, sizeof password);
+    return err;
+}
+
+static uint32_t columns_of(const lth_child_plan *plan, uint32_t table)
+{
+    const lth_source_table *tables =
+        plan->profile != NULL ? plan->profile->tables : plan->source->tables;
+    return tables[table].mapping.n_columns;
+}
+
 static void request_free(lth_child *child)
 {
     if (child->request.p != NULL)
@@ -62,31 +146,41 @@ static void child_free(lth_child *child)
     free(child);
 }
 
+/* What is only needed for the request is not looked at again. */
+static void plan_keep(lth_child *child)
+{
+    child->pending = child->plan.tables;
+    child->rows_wanted = child->plan.answer == NULL;
+    child->plan.path = NULL;
+    child->plan.answer = NULL;
+}
+
 lth_err lth_children_start(lth_children *self, const lth_child_plan *plan, lth_mono now,
                            lth_diag *diag)
 {
-    char password[SECRET_MAX] = "";
     lth_child *child = calloc(1, sizeof *child);
     if (child == NULL)
         return lth_fail(diag, LTH_E_NOMEM, "%s", lth_err_text(LTH_E_NOMEM));
     child->plan = *plan;
-    child->pending = plan->tables;
+    if (plan->answer != NULL)
+        child->plan.tables = UINT64_C(1) << plan->answer->table;
     child->process = (lth_platform_child){-1, -1, -1};
-    child->deadline = now + LTH_MONO_S(plan->source->scan_seconds_max);
+    child->deadline = now + LTH_MONO_S(plan->profile != NULL ? plan->seconds_max
+                                                             : plan->source->scan_seconds_max);
     lth_buf_init(&child->request, LTH_CAPTURE_REQUEST_MAX + 4);
     lth_capture_reader_init(&child->reader);
-    lth_err err = LTH_OK;
-    if (plan->source->secret_file != NULL)
-        err = lth_platform_secret(password, sizeof password, plan->source->secret_file, diag);
-    if (!err && (err = write_request(child, password)) != LTH_OK)
-        err = lth_fail(diag, err, "%s: %s", plan->source->org, lth_err_text(err));
-    lth_crypto_cleanse(password, sizeof password);
-    if (!err)
+    lth_diag why = {0};
+    lth_err err = write_request(child, &why);
+    if (err)
+        (void)lth_fail(diag, err, "%s: %s", plan->name,
+                       why.text[0] != '\0' ? why.text : lth_err_text(err));
+    else
         err = lth_platform_spawn(&child->process, self->program, diag);
     if (err) {
         child_free(child);
         return err;
     }
+    plan_keep(child);
     child->next = self->first;
     self->first = child;
     return LTH_OK;
@@ -111,7 +205,7 @@ static void finish(lth_child *child, lth_mono deadline, lth_scan_fault fault, co
     for (uint32_t i = 0; i < 64 && !child->over; i++) {
         if ((child->pending >> i & 1) != 0) {
             child->pending &= ~(UINT64_C(1) << i);
-            listener->table_end(child->plan.ctx, i, fault, detail);
+            listener->table_end(child->plan.ctx, &(lth_child_end){i, fault, false, detail, ""});
         }
     }
     if (child->over)
@@ -164,15 +258,20 @@ static void tell(lth_child *child, const lth_capture_message *message, lth_mono 
         return;
     }
     bool asked = message->table < 64 && (child->pending >> message->table & 1) != 0;
-    if (!asked || (message->kind == LTH_CAPTURE_ROW &&
-                   message->n_cells != plan->source->tables[message->table].mapping.n_columns)) {
+    bool fits =
+        message->kind != LTH_CAPTURE_ROW ||
+        (asked && child->rows_wanted && message->n_cells == columns_of(plan, message->table));
+    if (!asked || !fits) {
         fail(child, LTH_SCAN_child_failed, "pipe");
     } else if (message->kind == LTH_CAPTURE_ROW) {
         child->rows = true;
-        plan->listener->row(plan->ctx, message->table, message->cells);
+        plan->listener->row(plan->ctx, &(lth_child_row){message->table, message->row, message->org,
+                                                        message->cells});
     } else {
         child->pending &= ~(UINT64_C(1) << message->table);
-        plan->listener->table_end(plan->ctx, message->table, message->fault, message->detail);
+        plan->listener->table_end(plan->ctx, &(lth_child_end){message->table, message->fault,
+                                                              message->correction, message->detail,
+                                                              message->detail_en});
     }
 }
 

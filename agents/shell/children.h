@@ -1,12 +1,13 @@
 /**
  * @file agents/shell/children.h
- * Capture processes under way: started for tables of a school, read over a pipe, killed at their
- * time limit.
+ * Capture processes under way: started for tables of a database or of a file, or to write an answer
+ * workbook; read over a pipe, killed at their time limit.
  */
 #pragma once
 
 #include <poll.h>
 
+#include "agents/capture/pipe.h"
 #include "agents/shell/node.h"
 #include "agents/shell/platform.h"
 
@@ -16,18 +17,48 @@ typedef struct lth_children {
     lth_child *first;
 } lth_children;
 
-/** What a child tells. Every table asked for ends exactly once, then end() comes, exactly once;
- * nothing comes after lth_children_drop(). Callbacks may start and drop children. */
+/** One row. From a file: `row` as Excel shows it, `org` as the org column says; else 0 and empty.
+ */
+typedef struct lth_child_row {
+    uint32_t table, row;
+    lth_slice org;
+    const lth_cell *cells;
+} lth_child_row;
+
+/** How a table ended. Details are never NULL; English empty: the same. */
+typedef struct lth_child_end {
+    uint32_t table;
+    lth_scan_fault fault;
+    bool correction; /**< Of a file: it holds single corrected rows, or not this table at all. */
+    const char *detail, *detail_en;
+} lth_child_end;
+
+/** What a child tells. Every table asked for ends exactly once (an answer task: its one table),
+ * then end() comes, exactly once; nothing comes after lth_children_drop(). Callbacks may start and
+ * drop children. */
 typedef struct lth_child_listener {
-    void (*row)(void *ctx, uint32_t table, const lth_cell *cells);
-    void (*table_end)(void *ctx, uint32_t table, lth_scan_fault fault, const char *detail);
+    void (*row)(void *ctx, const lth_child_row *row);
+    void (*table_end)(void *ctx, const lth_child_end *end);
     void (*end)(void *ctx);
 } lth_child_listener;
 
+/** Rows of the file that the answer workbook shows, ascending. */
+typedef struct lth_child_answer {
+    const char *out_path;
+    uint32_t table; /**< Of the profile: whose sheet and headers. */
+    const struct lth_capture_answer_row *rows;
+    uint32_t n_rows;
+} lth_child_answer;
+
 typedef struct lth_child_plan {
-    const lth_source_conf *source; /**< Borrowed until end() or drop. */
-    uint64_t tables;               /**< Bit per table of the source. */
-    uint32_t rows_max;             /**< 0 = all. */
+    const lth_source_conf *source;  /**< QUERY: a database. Borrowed until end() or drop. */
+    const lth_profile *profile;     /**< FILE, ANSWER (then source is NULL). Likewise. */
+    const char *path;               /**< FILE, ANSWER: the file, copied. */
+    const lth_child_answer *answer; /**< ANSWER: copied. */
+    const char *name;               /**< For messages: an org's code, borrowed. */
+    uint64_t tables;                /**< Bit per table of the source or profile. */
+    uint32_t rows_max;              /**< QUERY: 0 = all. */
+    uint32_t seconds_max;           /**< FILE, ANSWER. */
     const lth_child_listener *listener;
     void *ctx;
 } lth_child_plan;

@@ -1,4 +1,5 @@
-/* What the agent answers on its control socket: status, held records, read now, source check. */
+/* What the agent answers on its control socket: status, held records, read now, source check,
+ * uploads. */
 
 #include <stdlib.h>
 
@@ -53,9 +54,22 @@ static walk *walk_new(lth_control_call *call)
     return self;
 }
 
-static void store_error(lth_control_call *call, lth_err err)
+void lth_engine_store_error(lth_control_call *call, lth_err err)
 {
     lth_control_error(call, 4, lth_err_name(err), "không đọc được kho", lth_err_text(err));
+}
+
+bool lth_engine_school_named(const lth_engine *self, lth_control_call *call, const json_t *request,
+                             uint32_t *school)
+{
+    const char *org = json_string_value(json_object_get(request, "org"));
+    *school = org != NULL ? lth_agent_node_school(&self->node, lth_slice_of(org, strlen(org)))
+                          : self->node.n_schools;
+    if (*school < self->node.n_schools)
+        return true;
+    lth_control_error(call, 4, "unknown_school", "agent này không phục vụ trường đó",
+                      "this agent does not serve that school");
+    return false;
 }
 
 /* ---- status ---- */
@@ -131,6 +145,32 @@ static json_t *receipts_of(const lth_engine *self, lth_txn *txn, uint32_t school
     return list;
 }
 
+static json_t *inbox_json(const lth_post *post)
+{
+    return json_pack("{s:s,s:b,s:b,s:i,s:i,s:i}", "path", post->inbox.path, "missing",
+                     (int)post->inbox.missing, "reading", (int)post->reading, "waiting",
+                     (int)post->inbox.n_files, "writing", (int)post->inbox.writing, "strange",
+                     (int)post->inbox.strange);
+}
+
+/* The newest upload of a school when a person should look at it. */
+static json_t *upload_row(const lth_engine *self, lth_txn *txn, uint32_t school)
+{
+    json_t *upload =
+        lth_hosted_post(self, school) != NULL ? lth_upload_newest(self, txn, school) : NULL;
+    const char *state = json_string_value(json_object_get(upload, "state"));
+    bool look = state != NULL && (strcmp(state, lth_upload_state_name(LTH_UPLOAD_WAITING)) == 0 ||
+                                  strcmp(state, lth_upload_state_name(LTH_UPLOAD_REFUSED)) == 0 ||
+                                  json_integer_value(json_object_get(upload, "findings")) > 0);
+    if (!look) {
+        json_decref(upload);
+        return NULL;
+    }
+    json_object_set_new(upload, "kind", json_string("upload"));
+    json_object_set_new(upload, "org", json_string(self->node.conf->schools[school].org));
+    return upload;
+}
+
 static json_t *school_row(const lth_engine *self, lth_txn *txn, uint32_t school)
 {
     lth_agent_school_info info;
@@ -148,6 +188,11 @@ static json_t *school_row(const lth_engine *self, lth_txn *txn, uint32_t school)
     }
     if (info.head.stopped != LTH_REFUSE_none)
         json_object_set_new(row, "refusal", json_refusal(info.head.stopped));
+    json_object_set_new(row, "signed", lth_engine_json_signed(self, school));
+    json_object_set_new(row, "hosted", json_boolean(lth_agent_node_hosts(&self->node, school)));
+    const lth_post *post = lth_hosted_post(self, school);
+    if (post != NULL)
+        json_object_set_new(row, "inbox", inbox_json(post));
     return row;
 }
 
@@ -161,14 +206,16 @@ static json_t *table_row(const lth_engine *self, lth_txn *txn, uint32_t school, 
     lth_put16(key + 8, dataset->number);
     if (lth_get(txn, LTH_A_scan, lth_slice_of(key, sizeof key), &value) == LTH_OK)
         (void)lth_scan_info_decode(&info, value);
-    return json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o,s:s}", "kind", "table",
-                     "org", self->node.conf->schools[school].org, "dataset", dataset->name, "rows",
-                     (json_int_t)info.rows, "changed", (json_int_t)info.changed, "deleted",
-                     (json_int_t)info.deleted, "invalid", (json_int_t)info.invalid, "started_ms",
-                     (json_int_t)info.started_ms, "ended_ms", (json_int_t)info.ended_ms,
-                     "last_good_ms", (json_int_t)info.last_good_ms, "faults_in_a_row",
-                     (int)info.faults_in_a_row, "fault", lth_engine_json_fault(info.fault),
-                     "detail", info.detail);
+    return json_pack(
+        "{s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I}", "kind",
+        "table", "org", self->node.conf->schools[school].org, "dataset", dataset->name, "rows",
+        (json_int_t)info.rows, "changed", (json_int_t)info.changed, "deleted",
+        (json_int_t)info.deleted, "invalid", (json_int_t)info.invalid, "started_ms",
+        (json_int_t)info.started_ms, "ended_ms", (json_int_t)info.ended_ms, "last_good_ms",
+        (json_int_t)info.last_good_ms, "faults_in_a_row", (int)info.faults_in_a_row, "fault",
+        lth_engine_json_fault(info.fault), "detail", info.detail, "gone", (json_int_t)info.gone,
+        "old", (json_int_t)info.old, "known", (json_int_t)info.known, "asked",
+        (json_int_t)info.asked, "warned", (json_int_t)info.warned);
 }
 
 static void status_step(void *ctx, lth_control_call *call, void *state)
@@ -178,7 +225,7 @@ static void status_step(void *ctx, lth_control_call *call, void *state)
     lth_txn *txn = NULL;
     lth_err err = lth_store_begin(self->store, false, &txn);
     if (err) {
-        store_error(call, err);
+        lth_engine_store_error(call, err);
         return;
     }
     uint32_t rows = 0;
@@ -186,6 +233,9 @@ static void status_step(void *ctx, lth_control_call *call, void *state)
         lth_control_row(call, school_row(self, txn, at->school));
         for (uint32_t t = 0; t < self->node.schools[at->school].n_tables; t++, rows++)
             lth_control_row(call, table_row(self, txn, at->school, t));
+        json_t *upload = upload_row(self, txn, at->school);
+        if (upload != NULL)
+            lth_control_row(call, upload);
         rows++;
     }
     lth_store_abort(&txn);
@@ -200,6 +250,11 @@ static void verb_status(void *ctx, lth_control_call *call, const json_t *request
     if (state == NULL)
         return;
     lth_control_row(call, node_row(ctx));
+    const lth_post *carrier = lth_hosted_post(ctx, LTH_POST_CARRIER);
+    if (carrier != NULL)
+        lth_control_row(call, json_pack("{s:s,s:s,s:o}", "kind", "carrier", "org",
+                                        ((const lth_engine *)ctx)->node.conf->node.org, "inbox",
+                                        inbox_json(carrier)));
     lth_control_continue(call, status_step, state, free);
 }
 
@@ -266,7 +321,7 @@ static void held_step(void *ctx, lth_control_call *call, void *state)
     if (err == LTH_E_NOT_FOUND)
         lth_control_end(call, 0, json_pack("{s:I}", "rows", (json_int_t)at->rows));
     else if (err)
-        store_error(call, err);
+        lth_engine_store_error(call, err);
 }
 
 static void verb_held_list(void *ctx, lth_control_call *call, const json_t *request)
@@ -295,13 +350,9 @@ static void verb_held_show(void *ctx, lth_control_call *call, const json_t *requ
 static void verb_scan(void *ctx, lth_control_call *call, const json_t *request)
 {
     lth_engine *self = ctx;
-    const char *org = json_string_value(json_object_get(request, "org"));
-    uint32_t school = org != NULL ? lth_agent_node_school(&self->node, org) : self->node.n_schools;
-    if (school == self->node.n_schools) {
-        lth_control_error(call, 4, "unknown_school", "agent này không phục vụ trường đó",
-                          "this agent does not serve that school");
+    uint32_t school;
+    if (!lth_engine_school_named(self, call, request, &school))
         return;
-    }
     lth_engine_feed(self, &(lth_agent_event){.kind = LTH_AEVENT_SCAN_NOW, .school = school});
     lth_control_end(call, 0, NULL);
 }
@@ -312,5 +363,11 @@ const lth_control_verb lth_engine_verbs[] = {
     {"held_show", verb_held_show},
     {"scan", verb_scan},
     {"source_check", lth_engine_source_check},
+    {"hosted_list", lth_engine_hosted_list},
+    {"upload_list", lth_engine_upload_list},
+    {"upload_show", lth_engine_upload_show},
+    {"upload_answers", lth_engine_upload_answers},
+    {"upload_receipt", lth_engine_upload_receipt},
+    {"upload_act", lth_engine_upload_act},
 };
 const size_t lth_engine_verbs_n = sizeof lth_engine_verbs / sizeof lth_engine_verbs[0];

@@ -58,6 +58,8 @@ lth_err lth_engine_start(lth_engine *self, const char *path, lth_log log, lth_co
     if (!err)
         err = lth_control_open(&self->control, self->node.conf->control, lth_engine_verbs,
                                lth_engine_verbs_n, self, diag);
+    if (!err)
+        err = lth_hosted_start(self, diag);
     if (err)
         return err;
     lth_engine_rebuild(self);
@@ -77,7 +79,8 @@ void lth_engine_stop(lth_engine *self)
     if (self->txn != NULL)
         lth_store_abort(&self->txn);
     lth_children_drop(&self->children, &lth_engine_round_listener, NULL);
-    lth_control_close(&self->control); /* ends the checks under way */
+    lth_control_close(&self->control); /* ends the checks and answers under way */
+    lth_hosted_stop(self);
     lth_children_fini(&self->children);
     say_goodbye(self);
     if (self->link.net != NULL)
@@ -117,10 +120,16 @@ static void replace(lth_engine *self, lth_agent_node *next)
     say_goodbye(self);
     lth_children_drop(&self->children, &lth_engine_round_listener, NULL);
     lth_engine_checks_cancel(self);
+    lth_engine_answers_cancel(self);
+    lth_hosted_stop(self);
     lth_agent_free(&self->core);
     lth_agent_node_close(&self->node);
     self->node = *next;
     if (schools_new(self, &diag) != LTH_OK) {
+        self->fatal = LTH_E_NOMEM;
+        return;
+    }
+    if (lth_hosted_start(self, &diag) != LTH_OK) {
         self->fatal = LTH_E_NOMEM;
         return;
     }
@@ -236,8 +245,10 @@ static void end_turn(lth_engine *self)
     bool sendable = self->unpumped && lth_link_clear(&self->link);
     if (self->txn != NULL ? !wait : sendable)
         lth_engine_end_step(self);
-    if (self->fatal == LTH_OK)
+    if (self->fatal == LTH_OK) {
         lth_engine_begin_rounds(self);
+        lth_hosted_turn(self, now);
+    }
     if (self->trim && self->txn == NULL && lth_children_busy(&self->children) == 0 &&
         lth_agent_deadline(self->core) > now)
         rest(self);
@@ -251,6 +262,7 @@ static lth_mono earliest(const lth_engine *self, lth_mono now)
                         lth_link_deadline(&self->link, now),
                         lth_children_deadline(&self->children),
                         self->tidy_due,
+                        lth_hosted_deadline(self),
                         self->watchdog != LTH_MONO_NEVER ? self->watchdog_due : LTH_MONO_NEVER,
                         self->txn != NULL ? self->step_began + STEP_MOST : LTH_MONO_NEVER,
                         self->rounds_wanted ? self->hold_until : LTH_MONO_NEVER};

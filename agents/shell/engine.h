@@ -8,6 +8,7 @@
 
 #include "agents/shell/children.h"
 #include "agents/shell/exchange.h"
+#include "agents/shell/hosted.h"
 #include "agents/shell/link.h"
 #include "lth/control.h"
 
@@ -35,21 +36,25 @@ struct lth_engine {
     lth_children children;
     lth_control_server *control;
     lth_engine_school *schools; /**< Parallel to node.schools. */
+    lth_hosted hosted;
     int signals;
 
     lth_txn *txn; /**< Of the step under way, or NULL. */
     lth_mono step_began;
-    size_t step_bytes; /**< Of rows fed in it. */
-    lth_err fatal;     /**< The process must end with status 1. */
+    size_t step_bytes;   /**< Of rows fed in it. */
+    uint32_t generation; /**< Goes up when the machine is rebuilt: what was fed before is lost. */
+    bool rounds_end_together; /**< A ROUND_END does not end the step. */
+    lth_err fatal;            /**< The process must end with status 1. */
     bool stop;
     bool rounds_wanted;        /**< A school's `wanted` is set. */
     bool frames_wait;          /**< More frames lie in ZeroMQ than one turn took. */
     bool unpumped;             /**< The outbox was not looked at, or not to its end. */
     lth_mono hold_until, hold; /**< No new rounds before, after the store was full. */
     lth_mono watchdog, watchdog_due, tidy_due, started;
-    bool bulk;                /**< Steps were large since the store was opened. */
-    bool trim;                /**< Memory of a round can go back. */
-    struct lth_check *checks; /**< `source check` under way. */
+    bool bulk;                  /**< Steps were large since the store was opened. */
+    bool trim;                  /**< Memory of a round can go back. */
+    struct lth_check *checks;   /**< `source check` under way. */
+    struct lth_answer *answers; /**< Answer workbooks under way. */
 };
 
 /** Everything up to the first turn. On failure @p errors or @p diag say why (as in
@@ -82,3 +87,52 @@ json_t *lth_engine_json_fault(lth_scan_fault fault);
 void lth_engine_source_check(void *ctx, lth_control_call *call, const json_t *request);
 /** End them with an error: what they read from is replaced. */
 void lth_engine_checks_cancel(lth_engine *self);
+void lth_engine_store_error(lth_control_call *call, lth_err err);
+/** Index of the school that the request names; false: it was told that there is none. */
+bool lth_engine_school_named(const lth_engine *self, lth_control_call *call, const json_t *request,
+                             uint32_t *school);
+/** {"vi", "en"}: who keeps the key that signs for this school. */
+json_t *lth_engine_json_signed(const lth_engine *self, uint32_t school);
+
+/* uploads.c: uploads.h */
+/** Decode upload @p number of a school; false: there is none. */
+bool lth_upload_of(const lth_engine *self, lth_txn *txn, uint32_t school, uint64_t number,
+                   lth_upload *out);
+/** Number of the upload with this id, 0: none. */
+uint64_t lth_upload_find(const lth_engine *self, lth_txn *txn, uint32_t school, const char *id,
+                         lth_upload *out);
+/** U of uploads.h. */
+json_t *lth_upload_json(const lth_engine *self, uint32_t school, uint64_t number,
+                        const lth_upload *upload);
+/** Newest upload of a school as U; NULL: none. */
+json_t *lth_upload_newest(const lth_engine *self, lth_txn *txn, uint32_t school);
+void lth_engine_upload_list(void *ctx, lth_control_call *call, const json_t *request);
+void lth_engine_upload_show(void *ctx, lth_control_call *call, const json_t *request);
+void lth_engine_upload_receipt(void *ctx, lth_control_call *call, const json_t *request);
+void lth_engine_hosted_list(void *ctx, lth_control_call *call, const json_t *request);
+
+/* acts.c */
+void lth_engine_upload_act(void *ctx, lth_control_call *call, const json_t *request);
+
+/* answers.c */
+void lth_engine_upload_answers(void *ctx, lth_control_call *call, const json_t *request);
+void lth_engine_answers_cancel(lth_engine *self);
+
+/* findings.c */
+typedef struct lth_finding_row {
+    uint32_t row;
+    uint16_t n; /**< Of the row; 0xFFFF: held above. */
+    const lth_upload_finding *finding;
+    const lth_frame_held *held; /**< Instead of a finding. */
+} lth_finding_row;
+/** Everything found in an upload and everything of it that is held above. @p each returns false to
+ * end. */
+LTH_MUST_USE lth_err lth_findings_each(const lth_engine *self, lth_txn *txn, uint32_t school,
+                                       uint64_t number,
+                                       bool (*each)(void *ctx, const lth_finding_row *row),
+                                       void *ctx);
+/** F of uploads.h. */
+json_t *lth_finding_json(const lth_engine *self, uint32_t school, const lth_finding_row *row);
+/** Header of the column that a field is read from; "" when there is none. */
+const char *lth_finding_column(const lth_engine *self, uint32_t school, uint16_t dataset,
+                               uint16_t field);

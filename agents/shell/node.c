@@ -101,82 +101,130 @@ static lth_err check_school(const lth_source_conf *conf, const lth_key_info *inf
     return LTH_OK;
 }
 
-static lth_err open_tables(lth_agent_school *out, const lth_source_conf *conf, lth_diag *diag)
+bool lth_agent_node_hosts(const lth_agent_node *self, uint32_t school)
 {
+    return self->keys[school].role == LTH_ROLE_HOST;
+}
+
+static lth_err check_query(const lth_source_conf *conf, const lth_source_table *table,
+                           lth_diag *diag)
+{
+    const char *why;
+    if (conf->profile != NULL || lth_capture_query_ok(table->query, &why))
+        return LTH_OK;
+    return lth_fail(diag, LTH_E_CONFIG,
+                    "trường %s, %s: câu truy vấn phải là đúng một câu SELECT, chỉ đọc: xem lại "
+                    "\"%s\" / school %s: the query must be exactly one SELECT that only "
+                    "reads: look at \"%s\"",
+                    conf->org, table->mapping.dataset->name, why, conf->org, why);
+}
+
+static lth_err open_tables(const lth_agent_node *self, uint32_t i, lth_diag *diag)
+{
+    const lth_source_conf *conf = &self->conf->schools[i];
+    lth_agent_school *out = &self->schools[i];
     lth_agent_table *tables = calloc(conf->n_tables + 1, sizeof *tables);
     if (tables == NULL)
-        return LTH_E_NOMEM;
+        return lth_fail(diag, LTH_E_NOMEM, "%s", lth_err_text(LTH_E_NOMEM));
     out->tables = tables;
     out->n_tables = conf->n_tables;
-    for (uint32_t i = 0; i < conf->n_tables; i++) {
-        const lth_source_table *table = &conf->tables[i];
-        const char *why;
-        tables[i] = (lth_agent_table){&table->mapping, table->every_ms};
-        if (!lth_capture_query_ok(table->query, &why))
-            return lth_fail(
-                diag, LTH_E_CONFIG,
-                "trường %s, %s: câu truy vấn phải là đúng một câu SELECT, chỉ đọc: xem lại "
-                "\"%s\" / school %s: the query must be exactly one SELECT that only "
-                "reads: look at \"%s\"",
-                conf->org, table->mapping.dataset->name, why, conf->org, why);
+    for (uint32_t t = 0; t < conf->n_tables; t++) {
+        const lth_source_table *table = &conf->tables[t];
+        tables[t] = (lth_agent_table){&table->mapping, conf->profile != NULL ? 0 : table->every_ms};
+        lth_err err = check_query(conf, table, diag);
+        if (err)
+            return err;
     }
     return LTH_OK;
+}
+
+/* Where a school's keys lie: the node's own in its identity, of hosted ones by their codes, of
+ * others by their ids. */
+static lth_err keys_dir(const lth_agent_node *self, const lth_source_conf *conf,
+                        char out[PATH_SIZE], lth_diag *diag)
+{
+    char hex[33];
+    if (conf->profile != NULL) {
+        if (lth_format(out, PATH_SIZE, "%s/%s", self->conf->hosted_dir, conf->org) + 32 < PATH_SIZE)
+            return LTH_OK;
+        return lth_fail(diag, LTH_E_CONFIG, "%s: đường dẫn quá dài / path too long",
+                        self->conf->hosted_dir);
+    }
+    if (lth_id_equal(&conf->org_id, &self->org))
+        return identity_path(out, self, "", ".", diag);
+    lth_hex(hex, conf->org_id.b, sizeof conf->org_id.b);
+    return identity_path(out, self, "schools", hex, diag);
 }
 
 static lth_err open_school(lth_agent_node *self, uint32_t i, lth_diag *diag)
 {
     const lth_source_conf *conf = &self->conf->schools[i];
     lth_agent_school *out = &self->schools[i];
-    char path[PATH_SIZE], dir[64] = "", hex[33];
-    lth_key_info info;
-    lth_hex(hex, conf->org_id.b, sizeof conf->org_id.b);
-    if (!lth_id_equal(&conf->org_id, &self->org))
-        lth_format(dir, sizeof dir, "schools/%s", hex);
+    lth_key_info *info = &self->keys[i];
+    char dir[PATH_SIZE], path[PATH_SIZE + 32];
     out->org = conf->org_id;
-    lth_err err = identity_path(path, self, dir, "sign.key", diag);
+    lth_err err = keys_dir(self, conf, dir, diag);
+    lth_format(path, sizeof path, "%s/sign.key", dir);
     if (!err)
         err = lth_crypto_signer_open(&self->signers[i], path, diag);
-    if (!err)
-        err = identity_path(path, self, dir, "id.key", diag);
+    lth_format(path, sizeof path, "%s/id.key", dir);
     if (!err)
         err = lth_crypto_secret_open(out->id_key, path, diag);
+    lth_format(path, sizeof path, "%s/sign.crt", dir);
     if (!err)
-        err = identity_path(path, self, dir, "sign.crt", diag);
+        err = lth_crypto_trust_learn_file(&self->trust, path, info, diag);
     if (!err)
-        err = lth_crypto_trust_learn_file(&self->trust, path, &info, diag);
+        err = check_school(conf, info, &self->signers[i], path, diag);
     if (!err)
-        err = check_school(conf, &info, &self->signers[i], path, diag);
-    if (!err)
-        err = lth_crypto_trust_der(&self->trust, info.key_id, &out->leaf_der, &out->ca_der);
+        err = lth_crypto_trust_der(&self->trust, info->key_id, &out->leaf_der, &out->ca_der);
     out->signer = &self->signers[i];
-    return err ? err : open_tables(out, conf, diag);
+    return err ? err : open_tables(self, i, diag);
+}
+
+static int compare_codes(const void *a, const void *b, void *ctx)
+{
+    const lth_agent_conf *conf = ctx;
+    return strcmp(conf->schools[*(const uint32_t *)a].org, conf->schools[*(const uint32_t *)b].org);
+}
+
+static lth_err schools_new(lth_agent_node *self, lth_diag *diag)
+{
+    uint32_t n = self->conf->n_schools;
+    self->schools = calloc(n + 1, sizeof *self->schools);
+    self->signers = calloc(n + 1, sizeof *self->signers);
+    self->keys = calloc(n + 1, sizeof *self->keys);
+    self->by_code = calloc(n + 1, sizeof *self->by_code);
+    if (self->schools == NULL || self->signers == NULL || self->keys == NULL ||
+        self->by_code == NULL)
+        return lth_fail(diag, LTH_E_NOMEM, "%s", lth_err_text(LTH_E_NOMEM));
+    self->n_schools = n;
+    for (uint32_t i = 0; i < n; i++)
+        self->by_code[i] = i;
+    qsort_r(self->by_code, n, sizeof *self->by_code, compare_codes, (void *)(uintptr_t)self->conf);
+    return LTH_OK;
 }
 
 /* ---- the whole ---- */
 
 static lth_err open_all(lth_agent_node *self, lth_conf_errors *errors, lth_diag *diag)
 {
-    lth_err err = lth_conf_load_agent(&self->owner, &self->conf, self->path, errors);
-    if (err)
-        return lth_fail(diag, err, "%s: %s", self->path, lth_err_text(err));
+    lth_err loaded = lth_conf_load_agent(&self->owner, &self->conf, self->path, errors);
+    if (loaded)
+        return lth_fail(diag, loaded, "%s: %s", self->path, lth_err_text(loaded));
     const lth_org *org = lth_registry_find_code(&self->conf->registry, self->conf->node.org);
     if (org == NULL)
         return lth_fail(diag, LTH_E_CONFIG,
                         "đơn vị %s không có trong orgs.yaml / %s is not in orgs.yaml",
                         self->conf->node.org, self->conf->node.org);
     self->org = org->id;
-    uint32_t n = self->conf->n_schools;
-    self->schools = calloc(n + 1, sizeof *self->schools);
-    self->signers = calloc(n + 1, sizeof *self->signers);
-    if (self->schools == NULL || self->signers == NULL)
-        return lth_fail(diag, LTH_E_NOMEM, "%s", lth_err_text(LTH_E_NOMEM));
-    self->n_schools = n;
-    err = lth_crypto_hasher_new(&self->hasher, diag);
+    lth_err err = schools_new(self, diag);
+    if (!err)
+        err = lth_crypto_hasher_new(&self->hasher, diag);
     if (!err)
         err = open_self(self, diag);
     if (!err)
         err = open_broker(self, diag);
-    for (uint32_t i = 0; i < n && !err; i++)
+    for (uint32_t i = 0; i < self->n_schools && !err; i++)
         err = open_school(self, i, diag);
     return err;
 }
@@ -200,6 +248,8 @@ void lth_agent_node_close(lth_agent_node *self)
     }
     free(self->schools);
     free(self->signers);
+    free(self->keys);
+    free(self->by_code);
     if (self->trust.ctx != NULL)
         lth_crypto_trust_close(&self->trust);
     if (self->hasher.ctx != NULL)
@@ -209,10 +259,19 @@ void lth_agent_node_close(lth_agent_node *self)
     *self = (lth_agent_node){0};
 }
 
-uint32_t lth_agent_node_school(const lth_agent_node *self, const char *code)
+uint32_t lth_agent_node_school(const lth_agent_node *self, lth_slice code)
 {
-    uint32_t i = 0;
-    while (i < self->n_schools && strcmp(self->conf->schools[i].org, code) != 0)
-        i++;
-    return i;
+    uint32_t low = 0, high = self->n_schools;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2, school = self->by_code[middle];
+        const char *text = self->conf->schools[school].org;
+        int order = lth_slice_compare(lth_slice_of(text, strlen(text)), code);
+        if (order == 0)
+            return school;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return self->n_schools;
 }

@@ -20,7 +20,9 @@ typedef struct lth_agent_node {
     uint8_t curve_secret[32], broker_curve[32];
     lth_agent_school *schools; /**< Parallel to conf->schools. */
     lth_signer *signers;
+    lth_key_info *keys; /**< Of the schools. */
     uint32_t n_schools;
+    uint32_t *by_code; /**< Indexes of schools, ascending codes. */
 } lth_agent_node;
 
 /** Load all of it and check that it fits together. LTH_E_CONFIG with @p errors filled, or with
@@ -29,4 +31,6 @@ LTH_MUST_USE lth_err lth_agent_node_open(lth_agent_node *out, const char *path,
                                          lth_conf_errors *errors, lth_diag *diag);
 void lth_agent_node_close(lth_agent_node *self);
 /** Index of the school with this code; n_schools if it is not served here. */
-uint32_t lth_agent_node_school(const lth_agent_node *self, const char *code);
+uint32_t lth_agent_node_school(const lth_agent_node *self, lth_slice code);
+/** Does this process hold the school's key in its name ("ký thay trường")? */
+bool lth_agent_node_hosts(const lth_agent_node *self, uint32_t school);

@@ -46,6 +46,7 @@ int lth_platform_signals(void)
         (void)sigaddset(&set, SIGNALS[i].number);
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGIO, SIG_IGN); /* a lease of an inbox's file is wanted back */
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -54,10 +54,15 @@ void lth_engine_rebuild(lth_engine *self)
         .live_ms = self->node.conf->live_ms,
         .scans_max = LTH_ENGINE_ROUNDS_MAX,
         .keep_days = 35,
-        .dict_ver = self->node.conf->schema.dict_ver,
+        .schema = &self->node.conf->schema,
+        .gone_percent = self->node.conf->gone_percent,
+        .gone_least = self->node.conf->gone_least,
     };
     drop_step(self);
+    self->generation++;
+    self->rounds_end_together = false;
     lth_children_drop(&self->children, &lth_engine_round_listener, NULL);
+    lth_hosted_reset(self);
     lth_agent_free(&self->core);
     lth_err err = lth_store_begin(self->store, false, &txn);
     if (!err) {
@@ -105,7 +110,7 @@ static void failed(lth_engine *self, lth_err err, const char *what, const lth_di
  * pages of the store that many rows touch are then written once. */
 static bool step_over(lth_engine *self, const lth_agent_event *event)
 {
-    if (event->kind == LTH_AEVENT_ROUND_END)
+    if (event->kind == LTH_AEVENT_ROUND_END && !self->rounds_end_together)
         return true;
     if (!lth_agent_step_full(self->core))
         return false;
@@ -119,7 +124,8 @@ static size_t row_bytes(const lth_engine *self, const lth_agent_event *event)
     if (event->kind != LTH_AEVENT_ROW)
         return 0;
     const lth_agent_table *table = &self->node.schools[event->school].tables[event->table];
-    return lth_capture_row_size(event->cells, table->mapping->n_columns);
+    const lth_capture_row_head head = {event->table, event->row, {0}};
+    return lth_capture_row_size(&head, event->cells, table->mapping->n_columns);
 }
 
 void lth_engine_feed(lth_engine *self, const lth_agent_event *event)
@@ -279,23 +285,23 @@ void lth_engine_end_step(lth_engine *self)
 
 /* ---- rounds ---- */
 
-static void round_row(void *ctx, uint32_t table, const lth_cell *cells)
+static void round_row(void *ctx, const lth_child_row *row)
 {
     lth_engine_school *school = ctx;
     lth_engine_feed(school->engine, &(lth_agent_event){.kind = LTH_AEVENT_ROW,
                                                        .school = school->index,
-                                                       .table = table,
-                                                       .cells = cells});
+                                                       .table = row->table,
+                                                       .cells = row->cells});
 }
 
-static void round_table_end(void *ctx, uint32_t table, lth_scan_fault fault, const char *detail)
+static void round_table_end(void *ctx, const lth_child_end *end)
 {
     lth_engine_school *school = ctx;
     lth_engine_feed(school->engine, &(lth_agent_event){.kind = LTH_AEVENT_TABLE_END,
                                                        .school = school->index,
-                                                       .table = table,
-                                                       .fault = fault,
-                                                       .detail = detail});
+                                                       .table = end->table,
+                                                       .fault = end->fault,
+                                                       .detail = end->detail});
 }
 
 static void round_end(void *ctx)
@@ -316,7 +322,9 @@ static void begin_round(lth_engine *self, lth_engine_school *school)
     school->wanted = 0;
     school->watched = true;
     school->exchange.round_began = now;
-    lth_child_plan plan = {.source = &self->node.conf->schools[school->index],
+    const lth_source_conf *source = &self->node.conf->schools[school->index];
+    lth_child_plan plan = {.source = source,
+                           .name = source->org,
                            .tables = tables,
                            .listener = &lth_engine_round_listener,
                            .ctx = school};
@@ -326,7 +334,7 @@ static void begin_round(lth_engine *self, lth_engine_school *school)
                   plan.source->org, diag.text);
     for (uint32_t i = 0; i < 64; i++) {
         if ((tables >> i & 1) != 0)
-            round_table_end(school, i, LTH_SCAN_child_failed, "start");
+            round_table_end(school, &(lth_child_end){i, LTH_SCAN_child_failed, false, "start", ""});
     }
     round_end(school);
 }
@@ -337,7 +345,8 @@ void lth_engine_begin_rounds(lth_engine *self)
         return;
     self->rounds_wanted = false;
     for (uint32_t i = 0; i < self->node.n_schools && self->fatal == LTH_OK; i++) {
-        if (self->schools[i].wanted != 0)
+        /* Only databases are asked for; a file's round begins with the file. */
+        if (self->schools[i].wanted != 0 && self->node.conf->schools[i].profile == NULL)
             begin_round(self, &self->schools[i]);
     }
 }

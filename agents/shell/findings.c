@@ -1,0 +1,186 @@
+/* What is wrong with an upload, row by row: what the agent found, and what is held above. */
+
+#include "agents/shell/engine.h"
+
+#define HELD_ABOVE 0xFFFFu
+
+/* ---- walking ---- */
+
+typedef struct walk {
+    const lth_engine *engine;
+    lth_txn *txn;
+    const lth_agent_school *school;
+    uint64_t number;
+    bool (*each)(void *ctx, const lth_finding_row *row);
+    void *ctx;
+    bool over;
+} walk;
+
+static lth_err own_findings(walk *self)
+{
+    uint8_t prefix[24];
+    lth_cursor *cursor = NULL;
+    lth_slice key, value;
+    lth_upload_finding finding;
+    memcpy(prefix, self->school->org.b, 16);
+    lth_put64(prefix + 16, self->number);
+    lth_err err = lth_cursor_open(self->txn, LTH_A_finding, &cursor);
+    if (!err)
+        err = lth_cursor_seek(cursor, lth_slice_of(prefix, sizeof prefix), &key, &value);
+    for (; !err && !self->over && key.n == 30 && memcmp(key.p, prefix, sizeof prefix) == 0;
+         err = lth_cursor_next(cursor, &key, &value)) {
+        if (!lth_upload_finding_decode(&finding, value))
+            continue;
+        const lth_finding_row row = {lth_get32(key.p + 24), lth_get16(key.p + 28), &finding, NULL};
+        self->over = !self->each(self->ctx, &row);
+    }
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
+/* Row of this upload from which a record came as it is now; 0: from another one. */
+static uint32_t row_of(walk *self, const lth_frame_held *held)
+{
+    uint8_t key[26];
+    lth_slice value;
+    memcpy(key, self->school->org.b, 8);
+    lth_put16(key + 8, held->dataset);
+    memcpy(key + 10, held->record_id.b, 16);
+    if (lth_get(self->txn, LTH_A_state, lth_slice_of(key, sizeof key), &value) != LTH_OK ||
+        value.n < 12 || lth_get64(value.p) != self->number)
+        return 0;
+    return lth_get32(value.p + 8);
+}
+
+/* What was sent as invalid is held for what the agent has found itself. */
+static lth_err held_above(walk *self)
+{
+    lth_cursor *cursor = NULL;
+    lth_slice key, value, prefix = lth_slice_of(self->school->org.b, 16);
+    lth_frame_held held;
+    lth_err err = lth_cursor_open(self->txn, LTH_A_aheld, &cursor);
+    if (!err)
+        err = lth_cursor_seek(cursor, prefix, &key, &value);
+    for (; !err && !self->over && key.n >= 16 && memcmp(key.p, prefix.p, 16) == 0;
+         err = lth_cursor_next(cursor, &key, &value)) {
+        if (!lth_agent_held_decode(&held, key, value) || held.code == LTH_REFUSE_invalid_at_source)
+            continue;
+        uint32_t row = row_of(self, &held);
+        if (row != 0)
+            self->over = !self->each(self->ctx, &(lth_finding_row){row, HELD_ABOVE, NULL, &held});
+    }
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
+lth_err lth_findings_each(const lth_engine *self, lth_txn *txn, uint32_t school, uint64_t number,
+                          bool (*each)(void *ctx, const lth_finding_row *row), void *ctx)
+{
+    walk w = {self, txn, &self->node.schools[school], number, each, ctx, false};
+    lth_err err = own_findings(&w);
+    return err ? err : held_above(&w);
+}
+
+/* ---- words ---- */
+
+static const lth_field *field_of(const lth_dataset *dataset, uint16_t number)
+{
+    for (uint32_t i = 0; dataset != NULL && i < dataset->n_fields; i++) {
+        if (dataset->fields[i].number == number)
+            return &dataset->fields[i];
+    }
+    return NULL;
+}
+
+const char *lth_finding_column(const lth_engine *self, uint32_t school, uint16_t dataset,
+                               uint16_t field)
+{
+    const lth_source_conf *conf = &self->node.conf->schools[school];
+    for (uint32_t t = 0; t < conf->n_tables; t++) {
+        const lth_mapping *mapping = &conf->tables[t].mapping;
+        if (mapping->dataset->number != dataset)
+            continue;
+        for (uint32_t i = 0; i < mapping->n_fields; i++) {
+            const lth_map_field *one = &mapping->fields[i];
+            if (one->field->number == field && one->column >= 0)
+                return mapping->columns[one->column];
+        }
+    }
+    return "";
+}
+
+static const char *rule_id(const lth_dataset *dataset, uint16_t number)
+{
+    const lth_rule *rule = dataset != NULL ? lth_rule_find(dataset, number) : NULL;
+    const lth_reference *reference = dataset != NULL ? lth_reference_find(dataset, number) : NULL;
+    return rule != NULL ? rule->id : reference != NULL ? reference->id : "";
+}
+
+static json_t *candidates_json(const lth_upload_finding *finding)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < finding->n_candidates; i++) {
+        char hex[33];
+        lth_hex(hex, finding->candidates[i].b, 16);
+        json_array_append_new(list, json_pack("{s:s,s:s}", "record", hex, "text", hex));
+    }
+    return list;
+}
+
+static json_t *text_json(lth_slice vi, lth_slice en)
+{
+    json_t *text = json_object();
+    json_object_set_new(text, "vi", json_stringn((const char *)vi.p, vi.n));
+    json_object_set_new(text, "en",
+                        en.n > 0 ? json_stringn((const char *)en.p, en.n)
+                                 : json_stringn((const char *)vi.p, vi.n));
+    return text;
+}
+
+static json_t *own_json(const lth_finding_row *row, const lth_dataset *dataset)
+{
+    const lth_upload_finding *f = row->finding;
+    char hash[33], record[33];
+    bool question = f->code == LTH_REFUSE_none;
+    lth_hex(hash, f->row_hash, sizeof f->row_hash);
+    lth_hex(record, f->record_id.b, 16);
+    return json_pack("{s:I,s:s,s:o,s:s,s:s,s:s,s:o,s:s,s:o,s:b,s:o,s:n}", "row",
+                     (json_int_t)row->row, "dataset", dataset != NULL ? dataset->name : "?",
+                     "column", json_stringn((const char *)f->column.p, f->column.n), "severity",
+                     question ? "question" : lth_severity_name(f->severity), "code",
+                     question ? "question" : lth_refusal_name(f->code), "rule",
+                     rule_id(dataset, f->rule), "text", text_json(f->vi, f->en), "hash", hash,
+                     "record", lth_id_is_zero(&f->record_id) ? json_null() : json_string(record),
+                     "accepted", (int)f->accepted, "candidates", candidates_json(f), "tier");
+}
+
+static json_t *held_json(const lth_engine *self, uint32_t school, const lth_finding_row *row,
+                         const lth_dataset *dataset)
+{
+    const lth_frame_held *held = row->held;
+    const lth_field *field = field_of(dataset, held->field);
+    const lth_rule *rule = dataset != NULL ? lth_rule_find(dataset, held->rule) : NULL;
+    char record[33], vi[1024], en[1024];
+    lth_hex(record, held->record_id.b, 16);
+    const char *title_vi = field != NULL && field->title.vi != NULL ? field->title.vi : "";
+    const char *title_en = field != NULL && field->title.en != NULL ? field->title.en : title_vi;
+    const char *rule_vi = rule != NULL ? rule->id : "", *sign = rule_vi[0] != '\0' ? ": " : "";
+    (void)lth_format(vi, sizeof vi, "%s%s%s%s%s", title_vi, title_vi[0] != '\0' ? ": " : "",
+                     lth_refusal_text(held->code, false), sign, rule_vi);
+    (void)lth_format(en, sizeof en, "%s%s%s%s%s", title_en, title_en[0] != '\0' ? ": " : "",
+                     lth_refusal_text(held->code, true), sign, rule_vi);
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:{s:s,s:s},s:s,s:s,s:b,s:[],s:o}", "row",
+                     (json_int_t)row->row, "dataset", dataset != NULL ? dataset->name : "?",
+                     "column", lth_finding_column(self, school, held->dataset, held->field),
+                     "severity", "error", "code", lth_refusal_name(held->code), "rule",
+                     rule_id(dataset, held->rule), "text", "vi", vi, "en", en, "hash", "", "record",
+                     record, "accepted", 0, "candidates", "tier",
+                     lth_engine_json_org(self, &held->tier_org));
+}
+
+json_t *lth_finding_json(const lth_engine *self, uint32_t school, const lth_finding_row *row)
+{
+    uint16_t number = row->finding != NULL ? row->finding->dataset : row->held->dataset;
+    const lth_dataset *dataset = lth_schema_find(&self->node.conf->schema, number);
+    return row->finding != NULL ? own_json(row, dataset) : held_json(self, school, row, dataset);
+}

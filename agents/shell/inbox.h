@@ -1,0 +1,81 @@
+/**
+ * @file agents/shell/inbox.h
+ * One directory that files come to: which of them are whole and in what order, and where they go
+ * once they were read (agents/shell/uploads.h says the rules). The only other place beside
+ * platform.h that asks the operating system for something: everything goes through descriptors of
+ * directories and O_NOFOLLOW, so that no name can lead out of the inbox.
+ *
+ * Found by looking at the directory's time of change once a second, not by inotify: one way that
+ * has no limits to set (1,600 watches), loses nothing when a queue overflows, and needs no second
+ * way for start-up; 1,600 directories cost about 2 ms. A directory is listed again when it changed,
+ * when its last change is so young that another one could hide in the same tick of the file
+ * system's clock, and while something in it is still being written.
+ */
+#pragma once
+
+#include "agents/core/agent.h"
+
+#define LTH_INBOX_FILES_MAX 1000u /**< Listed at once; further ones wait for these. */
+
+typedef struct lth_inbox_file {
+    char name[LTH_UPLOAD_ID_MAX + 1];
+    uint64_t arrived_ns; /**< When it got this name here. */
+    bool busy;           /**< Somebody had it open for writing when it was looked at. */
+} lth_inbox_file;
+
+typedef struct lth_inbox {
+    const char *path;      /**< Borrowed. */
+    lth_inbox_file *files; /**< In order of arrival. */
+    uint32_t n_files;
+    uint32_t writing;    /**< Still being written, under whatever name. */
+    uint32_t strange;    /**< Left alone: links, directories, devices. */
+    uint64_t changed_ns; /**< Of the directory when it was listed. */
+    bool look_again;
+    bool missing; /**< The directory cannot be read. */
+} lth_inbox;
+
+/** A file that is being read. */
+typedef struct lth_inbox_taken {
+    int fd; /**< -1 after LTH_INBOX_FAILED. */
+    uint64_t bytes, arrived_ns;
+    uint64_t inode, changed_ns;
+} lth_inbox_taken;
+
+typedef enum lth_inbox_answer {
+    LTH_INBOX_TAKEN,
+    LTH_INBOX_BUSY,   /**< Still being written: later. */
+    LTH_INBOX_GONE,   /**< Not there, or no longer a plain file. */
+    LTH_INBOX_FAILED, /**< It cannot be opened; the diag says why, and it can still be kept. */
+} lth_inbox_answer;
+
+void lth_inbox_init(lth_inbox *self, const char *path);
+void lth_inbox_fini(lth_inbox *self);
+/** List the directory if it may have changed. True: it was listed. */
+bool lth_inbox_look(lth_inbox *self, uint64_t now_ms);
+/** May this name stand in an inbox as it is? */
+bool lth_inbox_name_ok(const char *name);
+
+/** Open a file of the inbox, or one that was kept. Close taken->fd. */
+lth_inbox_answer lth_inbox_take(lth_inbox *self, const char *name, lth_inbox_taken *out,
+                                lth_diag *diag);
+lth_inbox_answer lth_inbox_take_kept(lth_inbox *self, const char *name, lth_inbox_taken *out,
+                                     lth_diag *diag);
+/** Is it still what was taken, to the byte as far as the file system tells? */
+bool lth_inbox_unchanged(const lth_inbox_taken *taken);
+/** SHA-256 of a taken file. LTH_E_IO, LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_inbox_hash(const lth_inbox_taken *taken, const lth_hasher *hasher,
+                                    uint8_t out[LTH_HASH_SIZE], lth_diag *diag);
+/** Move it to .kept, durably. LTH_E_NOT_FOUND: another file has come under this name meanwhile, and
+ * stays. */
+LTH_MUST_USE lth_err lth_inbox_keep(lth_inbox *self, const char *name, const lth_inbox_taken *taken,
+                                    lth_diag *diag);
+/** Write .kept/NAME.json durably. */
+LTH_MUST_USE lth_err lth_inbox_note(lth_inbox *self, const char *name, const void *text, size_t n,
+                                    lth_diag *diag);
+/** Where the answer workbook of an upload is made; the directory is there when LTH_OK. */
+LTH_MUST_USE lth_err lth_inbox_answer_path(const lth_inbox *self, const char *name, char *out,
+                                           size_t size, lth_diag *diag);
+/** Make a finished file (OUT.new) the answer. */
+LTH_MUST_USE lth_err lth_inbox_answer_done(const char *path, lth_diag *diag);
+/** Remove what was kept or answered before that time. */
+void lth_inbox_prune(lth_inbox *self, uint64_t before_ms);

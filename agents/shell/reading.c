@@ -1,0 +1,387 @@
+/* One file: taken, checked, read, its rows fed, kept. */
+
+#include <stdlib.h>
+
+#include "agents/shell/engine.h"
+#include "lth/sheet.h"
+
+#define SECONDS_MAX 300u
+#define AGAIN_IN    LTH_MONO_S(5)
+
+static const struct {
+    const char *vi, *en;
+} TOO_LARGE = {"tệp quá lớn: bỏ hình ảnh và các trang không cần rồi nộp lại",
+               "the file is too large: remove pictures and sheets that are not needed"},
+  UNREADABLE = {"máy chủ không mở được tệp: người quản trị xem quyền đọc của thư mục nhận",
+                "the server cannot open the file: look at the permissions of the inbox"};
+
+bool lth_reading_feed(lth_reading *self, const lth_agent_event *event)
+{
+    lth_engine *engine = self->engine;
+    uint32_t generation = engine->generation;
+    lth_engine_feed(engine, event);
+    return engine->fatal == LTH_OK && engine->generation == generation;
+}
+
+void lth_reading_drop(lth_reading *self)
+{
+    if (self->post == NULL)
+        return;
+    lth_children_drop(&self->engine->children, &lth_reading_listener, self);
+    lth_platform_close(&self->file.fd);
+    self->post->reading = false;
+    self->post = NULL;
+}
+
+static const lth_profile *profile_of(const lth_reading *self)
+{
+    return self->only != LTH_POST_CARRIER ? self->engine->node.conf->carrier_profile
+                                          : self->post->profile;
+}
+
+static uint64_t tables_of(const lth_profile *profile)
+{
+    return (UINT64_C(1) << profile->n_tables) - 1;
+}
+
+/* ---- the round of one school ---- */
+
+static bool feed_end(lth_reading *self, uint32_t school, uint32_t table)
+{
+    return lth_reading_feed(self, &(lth_agent_event){.kind = LTH_AEVENT_TABLE_END,
+                                                     .school = school,
+                                                     .table = table,
+                                                     .fault = self->ends[table].fault,
+                                                     .correction = self->ends[table].correction,
+                                                     .detail = self->ends[table].detail,
+                                                     .detail_en = self->ends[table].detail_en});
+}
+
+bool lth_reading_open(lth_reading *self, uint32_t school)
+{
+    lth_engine *engine = self->engine;
+    const lth_profile *profile = profile_of(self);
+    engine->schools[school].watched = true;
+    engine->schools[school].exchange.round_began = lth_platform_now().mono;
+    bool going = lth_reading_feed(self, &(lth_agent_event){.kind = LTH_AEVENT_UPLOAD,
+                                                           .school = school,
+                                                           .upload = &self->upload,
+                                                           .tables = tables_of(profile)});
+    for (uint32_t i = 0; going && i < profile->n_tables; i++) {
+        if ((self->ended >> i & 1) != 0)
+            going = feed_end(self, school, i);
+    }
+    return going;
+}
+
+static uint32_t school_of(const lth_reading *self)
+{
+    return self->only != LTH_POST_CARRIER ? self->only : self->post->school;
+}
+
+/* Only counted and kept: what a file of many schools became is told school by school. */
+static bool deals(const lth_reading *self)
+{
+    return self->post->school == LTH_POST_CARRIER;
+}
+
+/* ---- the end ---- */
+
+static void log_end(const lth_reading *self)
+{
+    const lth_engine *engine = self->engine;
+    lth_upload *found = malloc(sizeof *found);
+    lth_txn *txn = NULL;
+    uint64_t number = lth_agent_upload_number(engine->core, school_of(self));
+    if (found != NULL && lth_store_begin(engine->store, false, &txn) == LTH_OK) {
+        if (lth_upload_of(engine, txn, school_of(self), number, found))
+            lth_log_event(&engine->log, LTH_LEVEL_NOTICE, "upload",
+                          "org=%s number=%llu bytes=%llu state=%s fault=%s findings=%u",
+                          engine->node.conf->schools[school_of(self)].org,
+                          (unsigned long long)number, (unsigned long long)found->bytes,
+                          lth_upload_state_name(found->state), lth_scan_fault_name(found->fault),
+                          found->n_findings);
+        lth_store_abort(&txn);
+    }
+    free(found);
+}
+
+/* The step is committed: the file may leave the inbox. One that was written over meanwhile stays,
+ * and is read again. */
+static void keep(lth_reading *self)
+{
+    lth_diag diag = {0};
+    lth_post *post = self->post;
+    lth_err err = LTH_OK;
+    if (!self->kept && (self->file.fd < 0 || lth_inbox_unchanged(&self->file)))
+        err = lth_inbox_keep(&post->inbox, self->upload.id, &self->file, &diag);
+    post->inbox.look_again = true;
+    post->delay = 0;
+    post->not_before = 0;
+    if (err == LTH_E_IO) {
+        lth_log_text(&self->engine->log, LTH_LEVEL_ERROR, "upload_not_kept", "reason", diag.text);
+        post->not_before = lth_platform_now().mono + LTH_MONO_S(60);
+    }
+    self->engine->hosted.waiting = true;
+    self->engine->hosted.look_due = 0;
+}
+
+static void finish_one(lth_reading *self)
+{
+    if (!lth_reading_feed(
+            self, &(lth_agent_event){.kind = LTH_AEVENT_ROUND_END, .school = school_of(self)}))
+        return;
+    log_end(self);
+    keep(self);
+    lth_reading_drop(self);
+}
+
+static void finish_many(lth_reading *self)
+{
+    bool whole;
+    lth_post *post = self->post;
+    if (!lth_deal_end(self, &whole))
+        return;
+    if (whole) {
+        lth_deal_tell(self);
+        keep(self);
+        lth_deal_fini(&post->deal);
+    } else {
+        post->delay = post->delay == 0 ? LTH_MONO_S(2) : post->delay * 2;
+        post->delay = post->delay > LTH_MONO_S(300) ? LTH_MONO_S(300) : post->delay;
+        post->not_before = lth_platform_now().mono + post->delay;
+        post->inbox.look_again = true;
+    }
+    lth_reading_drop(self);
+}
+
+static void finish(lth_reading *self)
+{
+    self->engine->trim = true;
+    if (deals(self))
+        finish_many(self);
+    else
+        finish_one(self);
+}
+
+/* All of the tables end with this fault. */
+static bool end_all(lth_reading *self, lth_scan_fault fault, const char *vi, const char *en)
+{
+    const lth_profile *profile = profile_of(self);
+    bool going = true;
+    for (uint32_t i = 0; going && i < profile->n_tables; i++) {
+        if ((self->ended >> i & 1) != 0)
+            continue;
+        self->ends[i].fault = fault;
+        (void)lth_format(self->ends[i].detail, sizeof self->ends[i].detail, "%s", vi);
+        (void)lth_format(self->ends[i].detail_en, sizeof self->ends[i].detail_en, "%s", en);
+        self->ended |= UINT64_C(1) << i;
+        going = deals(self) ? lth_deal_table_end(self, i) : feed_end(self, school_of(self), i);
+    }
+    return going;
+}
+
+/* The whole file is refused: nothing of it was fed. */
+static void refuse(lth_reading *self, lth_scan_fault fault, const char *vi, const char *en)
+{
+    self->phase = LTH_READING_ROWS;
+    if ((deals(self) || lth_reading_open(self, school_of(self))) && end_all(self, fault, vi, en))
+        finish(self);
+}
+
+/* ---- the child's words ---- */
+
+static lth_err start_child(lth_reading *self, lth_diag *diag)
+{
+    char path[64];
+    const lth_engine *engine = self->engine;
+    lth_hosted_path(&self->file, path);
+    lth_child_plan plan = {
+        .profile = profile_of(self),
+        .path = path,
+        .name = deals(self) ? engine->node.conf->node.org
+                            : engine->node.conf->schools[school_of(self)].org,
+        .tables = tables_of(profile_of(self)),
+        .seconds_max = SECONDS_MAX,
+        .listener = &lth_reading_listener,
+        .ctx = self,
+    };
+    return lth_children_start(&self->engine->children, &plan, lth_platform_now().mono, diag);
+}
+
+static bool is_ours(const lth_reading *self, const lth_child_row *row)
+{
+    const char *code = self->engine->node.conf->schools[school_of(self)].org;
+    return row->org.n == 0 || lth_slice_equal(row->org, lth_slice_of(code, strlen(code)));
+}
+
+/* A row of another school was met before anything was fed. */
+static void refuse_foreign(lth_reading *self, const lth_child_row *row)
+{
+    char vi[LTH_DETAIL_MAX], en[LTH_DETAIL_MAX];
+    int n = row->org.n > 32 ? 32 : (int)row->org.n;
+    (void)lth_format(vi, sizeof vi, "tệp của đơn vị khác: hàng %u ghi mã %.*s", row->row, n,
+                     (const char *)row->org.p);
+    (void)lth_format(en, sizeof en, "a file of another organisation: row %u says %.*s", row->row, n,
+                     (const char *)row->org.p);
+    lth_children_drop(&self->engine->children, &lth_reading_listener, self);
+    refuse(self, LTH_SCAN_wrong_file, vi, en);
+}
+
+static void on_row(void *ctx, const lth_child_row *row)
+{
+    lth_reading *self = ctx;
+    if (deals(self)) {
+        (void)lth_deal_row(self, row);
+    } else if (self->phase == LTH_READING_CHECK) {
+        if (!is_ours(self, row))
+            refuse_foreign(self, row);
+    } else if (is_ours(self, row)) {
+        (void)lth_reading_feed(self, &(lth_agent_event){.kind = LTH_AEVENT_ROW,
+                                                        .school = school_of(self),
+                                                        .table = row->table,
+                                                        .cells = row->cells,
+                                                        .row = row->row});
+    }
+}
+
+static void on_table_end(void *ctx, const lth_child_end *end)
+{
+    lth_reading *self = ctx;
+    if (self->phase == LTH_READING_CHECK)
+        return;
+    self->ended |= UINT64_C(1) << end->table;
+    self->ends[end->table].fault = end->fault;
+    self->ends[end->table].correction = end->correction;
+    (void)lth_format(self->ends[end->table].detail, sizeof self->ends[end->table].detail, "%s",
+                     end->detail);
+    (void)lth_format(self->ends[end->table].detail_en, sizeof self->ends[end->table].detail_en,
+                     "%s", end->detail_en[0] != '\0' ? end->detail_en : end->detail);
+    (void)(deals(self) ? lth_deal_table_end(self, end->table)
+                       : feed_end(self, school_of(self), end->table));
+}
+
+/* Not for long: what stands in the way is this machine's, not the file's. */
+static void put_off(lth_reading *self, const lth_diag *diag)
+{
+    lth_log_text(&self->engine->log, LTH_LEVEL_WARN, "capture_not_started", "reason", diag->text);
+    self->post->not_before = lth_platform_now().mono + AGAIN_IN;
+    self->post->inbox.look_again = true;
+    lth_reading_drop(self);
+}
+
+static bool start(lth_reading *self, lth_reading_phase phase)
+{
+    lth_diag diag = {0};
+    if (start_child(self, &diag) != LTH_OK) {
+        put_off(self, &diag);
+        return false;
+    }
+    self->phase = phase;
+    if (phase == LTH_READING_ROWS && !deals(self))
+        (void)lth_reading_open(self, school_of(self));
+    return true;
+}
+
+static void on_end(void *ctx)
+{
+    lth_reading *self = ctx;
+    if (self->phase == LTH_READING_ROWS)
+        finish(self);
+    else if (lth_agent_may_upload(self->engine->core, school_of(self)))
+        (void)start(self, LTH_READING_ROWS);
+    else
+        lth_reading_drop(self); /* its turn comes again */
+}
+
+const lth_child_listener lth_reading_listener = {on_row, on_table_end, on_end};
+
+/* ---- beginning ---- */
+
+static lth_reading *free_one(lth_engine *engine)
+{
+    for (uint32_t i = 0; i < LTH_READINGS_MAX; i++) {
+        if (engine->hosted.readings[i].post == NULL)
+            return &engine->hosted.readings[i];
+    }
+    return NULL;
+}
+
+/* When it first came, if the machine knows it. */
+static bool known(const lth_engine *engine, uint32_t school, const char *id, lth_upload *out)
+{
+    lth_txn *txn = NULL;
+    if (lth_store_begin(engine->store, false, &txn) != LTH_OK)
+        return false;
+    uint64_t number = lth_upload_find(engine, txn, school, id, out);
+    lth_store_abort(&txn);
+    return number != 0;
+}
+
+static lth_inbox_answer take(lth_reading *self, lth_post *post, const char *id, bool again,
+                             lth_diag *diag)
+{
+    const lth_profile *profile = NULL;
+    lth_upload *before = malloc(sizeof *before);
+    lth_inbox_answer answer = LTH_INBOX_GONE;
+    if (before == NULL)
+        return LTH_INBOX_BUSY;
+    if (!again) {
+        answer = lth_inbox_take(&post->inbox, id, &self->file, diag);
+        self->upload.received_ms = self->file.arrived_ns / 1000000u;
+    } else if (known(self->engine, post->school, id, before)) {
+        answer = lth_hosted_file(self->engine, post->school, before, &self->file, &profile, diag);
+        self->upload.received_ms = before->received_ms;
+        if (profile != post->profile)
+            self->only = post->school;
+    }
+    free(before);
+    return answer;
+}
+
+/* What a file is as a whole; false: it is refused, vi and en say why. */
+static bool fits(lth_reading *self, const char **vi, const char **en)
+{
+    lth_diag diag = {0};
+    const lth_engine *engine = self->engine;
+    uint64_t most = deals(self) || self->only != LTH_POST_CARRIER
+                        ? LTH_SHEET_FILE_MAX
+                        : (uint64_t)engine->node.conf->upload_mib << 20;
+    if (self->file.bytes <= LTH_SHEET_FILE_MAX && self->file.fd >= 0 &&
+        lth_inbox_hash(&self->file, &engine->node.hasher, self->upload.sha256, &diag) != LTH_OK)
+        lth_platform_close(&self->file.fd);
+    *vi = self->file.fd < 0 ? UNREADABLE.vi : TOO_LARGE.vi;
+    *en = self->file.fd < 0 ? UNREADABLE.en : TOO_LARGE.en;
+    return self->file.fd >= 0 && self->file.bytes <= most;
+}
+
+lth_reading_start lth_reading_begin(lth_engine *engine, lth_post *post, const char *id, bool again)
+{
+    lth_diag diag = {0};
+    const char *vi, *en;
+    lth_reading *self = free_one(engine);
+    LTH_ASSERT(self != NULL);
+    *self = (lth_reading){.engine = engine, .only = LTH_POST_CARRIER, .kept = again};
+    self->file.fd = -1;
+    lth_inbox_answer answer = take(self, post, id, again, &diag);
+    if (answer == LTH_INBOX_GONE || answer == LTH_INBOX_BUSY)
+        return answer == LTH_INBOX_BUSY && again ? LTH_READING_LATER : LTH_READING_NOTHING;
+    if (answer == LTH_INBOX_FAILED)
+        lth_log_text(&engine->log, LTH_LEVEL_WARN, "upload_not_opened", "reason", diag.text);
+    self->post = post;
+    post->reading = true;
+    (void)lth_format(self->upload.id, sizeof self->upload.id, "%s", id);
+    self->upload.bytes = self->file.bytes;
+    bool good = fits(self, &vi, &en);
+    if (deals(self) && lth_deal_begin(self) != LTH_OK) {
+        lth_reading_drop(self);
+        return LTH_READING_LATER;
+    }
+    if (!good) {
+        refuse(self, LTH_SCAN_bad_file, vi, en);
+        return LTH_READING_STARTED;
+    }
+    bool check = !deals(self) && self->only == LTH_POST_CARRIER && post->profile->org_from != NULL;
+    return start(self, check ? LTH_READING_CHECK : LTH_READING_ROWS) ? LTH_READING_STARTED
+                                                                     : LTH_READING_LATER;
+}
