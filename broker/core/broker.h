@@ -180,6 +180,7 @@ typedef struct lth_broker_env {
     const lth_schema *schema;
     const lth_policy *policy;
     lth_slice own_leaf_der, own_ca_der; /**< Sent as CERTS to peers. */
+    lth_id public_org; /**< Author of the public stream; zeros: the top of this org's path. */
     uint32_t peers_max; /**< Credit window of an agent = pool / peers_max, 64 KiB..16 MiB; a broker
                            gets 16 MiB. */
     uint64_t credit_pool; /**< Bytes; 0 = 256 MiB. */

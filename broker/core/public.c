@@ -27,6 +27,15 @@ static lth_err load_through(lth_broker *self, lth_txn *txn)
     return LTH_OK;
 }
 
+static const lth_org *find_author(const lth_broker *self)
+{
+    const lth_registry *registry = self->env.registry;
+    if (!lth_id_is_zero(&self->env.public_org)) {
+        return lth_registry_find(registry, &self->env.public_org);
+    }
+    return self->self_org != NULL ? lth_public_author(registry, self->self_org, self->today) : NULL;
+}
+
 lth_err lth_broker__public_load(lth_broker *self, lth_txn *txn)
 {
     broker_public *p = &self->public_;
@@ -35,9 +44,7 @@ lth_err lth_broker__public_load(lth_broker *self, lth_txn *txn)
     if (p->loaded) {
         return LTH_OK;
     }
-    p->author = self->self_org == NULL
-                    ? NULL
-                    : lth_public_author(self->env.registry, self->self_org, self->today);
+    p->author = find_author(self);
     if (p->author != NULL) {
         TRY(lth_broker__head_get(txn, &p->author->id, LTH_STREAM_PUBLIC, &head, &found));
     }
@@ -50,6 +57,7 @@ lth_err lth_broker__public_load(lth_broker *self, lth_txn *txn)
 void lth_broker__public_forget(lth_broker *self)
 {
     self->public_.loaded = false;
+    self->public_.author = NULL;
 }
 
 /* What was accepted in this step: children that have everything before it get it unasked. */
@@ -289,7 +297,7 @@ lth_err lth_broker__public_serve(lth_broker *self, lth_txn *read, bool *more)
 {
     broker_public *p = &self->public_;
     uint64_t room = PUMP_BYTES_MAX;
-    uint32_t n = self->n_peers, start = p->turn;
+    uint32_t n = p->author != NULL ? self->n_peers : 0, start = p->turn;
     for (uint32_t i = 0; i < n && room > 0 && p->flight < PUBLIC_FLIGHT; i++) {
         uint32_t at = (start + i) % n;
         broker_peer *peer = self->peers[at];
