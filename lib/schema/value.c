@@ -93,12 +93,13 @@ static bool parse_bool(int64_t *out, lth_slice text, const char *as)
 {
     static const struct {
         const char *word;
-        bool vn;
+        enum { PLAIN = 1, VN = 2 } ways;
         uint8_t value;
-    } words[] = {{"1", false, 1}, {"0", false, 0}, {"true", false, 1}, {"false", false, 0},
-                 {"x", false, 1}, {"có", true, 1}, {"không", true, 0}};
+    } words[] = {{"1", PLAIN, 1},      {"0", PLAIN, 0}, {"true", PLAIN, 1}, {"false", PLAIN, 0},
+                 {"x", PLAIN | VN, 1}, {"có", VN, 1},   {"không", VN, 0}};
+    unsigned way = as != NULL ? VN : PLAIN;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (words[i].vn == (as != NULL) && lth_schema__text_same(text, words[i].word)) {
+        if ((words[i].ways & way) != 0 && lth_schema__text_same(text, words[i].word)) {
             *out = words[i].value;
             return true;
         }

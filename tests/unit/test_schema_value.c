@@ -71,6 +71,7 @@ static void test_parse(void **state)
         {"yes", NULL, "2", NULL},
         {"yes", "bool_vn", "CÓ", "true"},
         {"yes", "bool_vn", "kho\xcc\x82ng", "false"},
+        {"yes", "bool_vn", "X", "true"},
         {"yes", "bool_vn", "1", NULL},
         {"yes", "date_vn", "1", NULL},
         {"born", NULL, "2014-05-03", "2014-05-03"},

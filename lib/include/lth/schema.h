@@ -102,12 +102,12 @@ const lth_group *lth_dataset_group(const lth_dataset *ds, uint16_t number);
 const lth_group *lth_dataset_group_name(const lth_dataset *ds, const char *name);
 const lth_field *lth_dataset_field_name(const lth_dataset *ds, const char *name);
 
-/** Do records made under @p older stay readable and good under @p newer, and mean the same? Allowed:
- * new optional fields, items and groups, with numbers never used before (older records do not have
- * them: null); names and titles (numbers are what counts); wider limits of texts, lists and numbers,
- * more digits, more kinds of dates; a field no longer required; a group more protected; rules,
- * references and the date of codes (judged anew, by holds). Everything else would refuse or re-read
- * what is in stores and on the way.
+/** Do records made under @p older stay readable and good under @p newer, and mean the same?
+ * Allowed: new optional fields, items and groups, with numbers never used before (older records do
+ * not have them: null); names and titles (numbers are what counts); wider limits of texts, lists
+ * and numbers, more digits, more kinds of dates; a field no longer required; a group more
+ * protected; rules, references and the date of codes (judged anew, by holds). Everything else would
+ * refuse or re-read what is in stores and on the way.
  * @return LTH_OK; LTH_E_CONFIG with the first change that is none of these, in Vietnamese and
  * English. */
 LTH_MUST_USE lth_err lth_dataset_compatible(const lth_dataset *older, const lth_dataset *newer,
@@ -120,8 +120,8 @@ LTH_MUST_USE lth_refusal lth_group_check(const lth_group *group, lth_slice bytes
 
 /** The whole record: dataset known, op, groups all known and all those its author owns that have a
  * required field (when any is withheld only the shown ones are checked; an author with an older
- * definition lacks the newer groups), natural-key group present on deletion; group bytes; then codes
- * and rules.
+ * definition lacks the newer groups), natural-key group present on deletion; group bytes; then
+ * codes and rules.
  * @param author_kind  NULL when the author is the record's owner, else the author's org kind.
  * @param out  Cleared first; receives the errors and warnings.
  * @return none or the first error (await_definition, bad_op, bad_author, bad_group, bad_value,
@@ -140,9 +140,9 @@ typedef struct lth_value {
  * @param as  How to read it: NULL = the type's own form (ISO date YYYY-MM-DD / YYYY-MM / YYYY,
  * decimal point or comma, 1/0/true/false/x), or "date_vn" (d/m/yyyy with / - or ., m/yyyy, yyyy,
  * ISO with or without time, Excel's day number 20000..60000), "date_compact" (yyyymmdd), "bool_vn"
- * (Có/Không), "digits" (text: a number that lost its leading zeros is filled up to the field's
- * `max`), "grade" (integer: the first whole number in it, as in "Lớp 6A1"). Text is trimmed,
- * NFC-normalised, HTML entities decoded; empty = NULL.
+ * (Có/Không, or the mark x), "digits" (text: a number that lost its leading zeros is filled up to
+ * the field's `max`), "grade" (integer: the first whole number in it, as in "Lớp 6A1"). Text is
+ * trimmed, NFC-normalised, HTML entities decoded; empty = NULL.
  * @param scratch  Where normalised text is put.
  * @return none, bad_value. */
 LTH_MUST_USE lth_refusal lth_value_parse(lth_value *out, const lth_field *field, lth_slice text,
