@@ -184,6 +184,7 @@ lth_err lth_agent_open(lth_agent **out, const lth_agent_env *env, lth_txn *txn, 
     if (err != LTH_OK) {
         (void)lth_fail(diag, err, "the agent's store: %s", lth_err_text(err));
     }
+    err = err == LTH_OK ? lth_agent__public_load(self, txn) : err;
     for (uint32_t i = 0; i < env->n_schools && err == LTH_OK; i++) {
         agent_ctx c = {.self = self, .txn = txn, .now = now, .school = &self->schools[i]};
         err = load_school(&c, diag);
@@ -327,6 +328,10 @@ static void put_frame(const lth_agent *self, const agent_item *item, lth_frame *
     case ITEM_HELLO:
         frame->kind = LTH_FRAME_HELLO;
         put_hello(self, school, &frame->hello);
+        break;
+    case ITEM_PUBLIC_HELLO:
+        frame->kind = LTH_FRAME_HELLO;
+        lth_agent__public_hello(self, &frame->hello);
         break;
     case ITEM_EPOCH_REQUEST:
         frame->kind = LTH_FRAME_EPOCH_REQUEST;

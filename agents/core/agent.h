@@ -16,6 +16,7 @@
 
 #include "lth/frame.h"
 #include "lth/log.h"
+#include "lth/public.h"
 #include "lth/registry.h"
 #include "lth/schema.h"
 #include "lth/store.h"
@@ -37,6 +38,8 @@
     X(aheld)    /* origin 16 | stream 8 | epoch 4 | seq 8 | index 4 -> lth_agent_held_encode()     \
                  */                                                                                \
     X(scan)     /* org prefix 8 | dataset 2 -> last scan: times, rows, fault, counts */            \
+    X(public)   /* "head" -> position, next rec_seq 8, through 8, frozen 1; dataset 2 | record_id  \
+                   16 -> a record of the public stream as it came */                               \
     X(match)   /* org prefix 8 | dataset 2 | match key 1 | values hash 16 | key hash 16 -> nothing \
                 */                                                                                 \
     X(state)   /* org prefix 8 | dataset 2 | record_id 16 -> upload 8 | row 4 | a mapped row as in \
@@ -222,6 +225,7 @@ typedef struct lth_agent_env {
     lth_id node_org;
     lth_role role; /**< agent or host */
     lth_id broker_org;
+    lth_id public_org; /**< Author of the public stream; zeros: the top of node_org's path. */
     lth_hasher hasher;
     lth_random random;
     const lth_trust *trust;
@@ -238,6 +242,15 @@ typedef struct lth_agent_env {
                                  gone_least, wait for a person; 1..100, 100 = never but emptied. */
     uint32_t gone_least;
 } lth_agent_env;
+
+/** What is held of the public stream (lth/public.h). */
+typedef struct lth_agent_public_info {
+    lth_id author;
+    lth_position at;
+    bool whole;         /**< `at` ends a publication: what is held may be applied. */
+    bool frozen;        /**< Two batches of one position came: a person must act. */
+    lth_position above; /**< What the broker said it holds. */
+} lth_agent_public_info;
 
 typedef struct lth_agent lth_agent;
 
@@ -322,4 +335,8 @@ typedef struct lth_agent_info {
     uint64_t sent_batches, sent_records, receipts, rejects;
 } lth_agent_info;
 void lth_agent_info_of(const lth_agent *self, lth_agent_info *out);
+void lth_agent_public_of(const lth_agent *self, lth_agent_public_info *out);
+/** Everything published that the store holds; also without a machine. LTH_OK, LTH_E_NOMEM,
+ * LTH_E_STORE_*; free it with lth_public_set_fini(). */
+LTH_MUST_USE lth_err lth_agent_public_read(lth_public_set *out, const lth_hasher *h, lth_txn *txn);
 void lth_agent_school_info_of(const lth_agent *self, uint32_t school, lth_agent_school_info *out);

@@ -163,6 +163,7 @@ typedef enum agent_item_kind {
     ITEM_LINK_HELLO,
     ITEM_CERTS,
     ITEM_HELLO,
+    ITEM_PUBLIC_HELLO,
     ITEM_EPOCH_REQUEST,
     ITEM_HEARTBEAT,
     ITEM_BATCH,
@@ -178,8 +179,19 @@ typedef struct agent_item {
     lth_slice signed_header, body;
 } agent_item;
 
+/** The public stream (public.c). */
+typedef struct agent_public {
+    const lth_org *author; /**< NULL: none is known. */
+    lth_position at, above;
+    uint64_t next_rec_seq;
+    uint64_t through; /**< Last batch of the publication that `at` belongs to. */
+    bool frozen, moved;
+    lth_mono ask_at, asked_at;
+} agent_public;
+
 struct lth_agent {
     lth_agent_env env;
+    agent_public public_;
     lth_agent_info info;
     lth_now now;
     bool format_stored;
@@ -329,6 +341,15 @@ lth_err lth_agent__on_resume(agent_ctx *c, const lth_frame_resume *resume);
 lth_err lth_agent__on_grant(agent_ctx *c, lth_slice bytes);
 lth_err lth_agent__ask_epoch(lth_agent *self, agent_school *school);
 void lth_agent__stop(lth_agent *self, agent_school *school, lth_refusal code);
+
+/* public.c */
+lth_err lth_agent__public_load(lth_agent *self, lth_txn *txn);
+lth_err lth_agent__public_ask(lth_agent *self);
+void lth_agent__public_hello(const lth_agent *self, lth_frame_hello *hello);
+lth_err lth_agent__public_tick(lth_agent *self);
+lth_mono lth_agent__public_deadline(const lth_agent *self);
+void lth_agent__public_resume(lth_agent *self, const lth_frame_resume *resume);
+lth_err lth_agent__public_batch(agent_ctx *c, const lth_frame_batch *batch);
 
 /* answers.c */
 lth_err lth_agent__on_receipt(agent_ctx *c, lth_slice bytes);

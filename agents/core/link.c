@@ -127,7 +127,7 @@ static lth_err on_link_resume(lth_agent *self, const lth_frame_link_resume *resu
     for (uint32_t i = 0; i < self->env.n_schools && err == LTH_OK; i += LTH_CERTS_MAX) {
         err = push_kind(self, ITEM_CERTS, i);
     }
-    return err;
+    return err == LTH_OK ? lth_agent__public_ask(self) : err;
 }
 
 static void on_certs(lth_agent *self, const lth_frame_certs *certs)
@@ -158,6 +158,8 @@ lth_err lth_agent__on_frame(agent_ctx *c, const lth_frame *frame)
     switch (frame->kind) {
     case LTH_FRAME_RESUME:
         return lth_agent__on_resume(c, &frame->resume);
+    case LTH_FRAME_BATCH:
+        return lth_agent__public_batch(c, &frame->batch);
     case LTH_FRAME_EPOCH_GRANT:
         return lth_agent__on_grant(c, frame->epoch_grant.bytes);
     case LTH_FRAME_RECEIPT:
@@ -219,6 +221,7 @@ lth_err lth_agent__link_tick(lth_agent *self)
         return LTH_OK;
     }
     lth_err err = sessions_tick(self);
+    err = err == LTH_OK ? lth_agent__public_tick(self) : err;
     if (err == LTH_OK && self->item_at == self->item_n &&
         now - self->last_sent >= HEARTBEAT_EVERY) {
         err = push_kind(self, ITEM_HEARTBEAT, 0);
@@ -232,6 +235,8 @@ lth_mono lth_agent__link_deadline(const lth_agent *self)
         return self->link == LINK_ASKED ? self->link_until : LTH_MONO_NEVER;
     }
     lth_mono least = self->last_sent + HEARTBEAT_EVERY;
+    lth_mono public_ = lth_agent__public_deadline(self);
+    least = public_ < least ? public_ : least;
     for (uint32_t i = 0; i < self->env.n_schools; i++) {
         const agent_school *school = &self->schools[i];
         if (waits_for_time(school) && school->until < least) {

@@ -123,6 +123,10 @@ static lth_err on_go(agent_ctx *c, const lth_position *theirs)
 
 lth_err lth_agent__on_resume(agent_ctx *c, const lth_frame_resume *resume)
 {
+    if (resume->stream == LTH_STREAM_PUBLIC) {
+        lth_agent__public_resume(c->self, resume);
+        return LTH_OK;
+    }
     c->school = lth_agent__school_of(c->self, &resume->origin);
     if (c->school == NULL || resume->stream != LTH_STREAM_OWN) {
         return LTH_OK;
