@@ -2,8 +2,15 @@
 
 #include "internal.h"
 
+/* 2: rows of `map` and `scan` may have more behind what they had in 1 (flags say it), and the
+ * tables of files are there. A store of 1 is read as it is and becomes one of 2 with the next step.
+ */
 #define FORMAT_NAME    "format"
-#define FORMAT_VERSION 1u
+#define FORMAT_VERSION 2u
+#define FORMAT_OLDEST  1u
+#define TERMS_MAX      (8u * 1024u * 1024u)
+#define TEXT_MAX       4000u
+#define CODED_MAX      (64u * 1024u)
 #define PRUNE_FIRST    LTH_MONO_S(60)
 
 static lth_slice format_key(void)
@@ -20,11 +27,12 @@ static lth_err load_format(lth_agent *self, lth_txn *txn)
     if (err != LTH_OK) {
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
-    self->format_stored = true;
     if (value.n != 4) {
         return LTH_E_STORE_CORRUPT;
     }
-    return lth_get32(value.p) == FORMAT_VERSION ? LTH_OK : LTH_E_STORE_VERSION;
+    uint32_t version = lth_get32(value.p);
+    self->format_stored = version == FORMAT_VERSION;
+    return version >= FORMAT_OLDEST && version <= FORMAT_VERSION ? LTH_OK : LTH_E_STORE_VERSION;
 }
 
 static lth_err store_format(lth_agent *self, lth_txn *txn)
@@ -49,31 +57,41 @@ static lth_err load_head(agent_ctx *c)
     return lth_agent_head_decode(head, value) ? LTH_OK : LTH_E_STORE_CORRUPT;
 }
 
+/* Schools that share a mapping come one after another as a rule. */
+static lth_err print_table(agent_ctx *c)
+{
+    agent_table *table = c->table;
+    const agent_school *first = c->self->schools;
+    if (c->school > first && c->index < c->school[-1].conf->n_tables &&
+        c->school[-1].tables[c->index].mapping == table->mapping) {
+        memcpy(table->print, c->school[-1].tables[c->index].print, PRINT_SIZE);
+        memcpy(table->judged, c->school[-1].tables[c->index].judged, PRINT_SIZE);
+        return LTH_OK;
+    }
+    const lth_hasher *h = &c->self->env.hasher;
+    lth_err err = lth_agent__mapping_print(h, table->mapping, table->print);
+    return err == LTH_OK ? lth_agent__judge_print(h, c->self->env.schema, table->mapping->dataset,
+                                                  table->judged)
+                         : err;
+}
+
 static lth_err load_table(agent_ctx *c)
 {
-    uint8_t key[TABLE_KEY_SIZE];
-    lth_slice value;
     lth_scan_info info;
     agent_table *table = c->table;
-    lth_err err = lth_agent__mapping_print(&c->self->env.hasher, table->mapping, table->print);
+    lth_err err = print_table(c);
     err = err == LTH_OK ? lth_agent__resync_load(c) : err;
-    if (err != LTH_OK) {
-        return err;
-    }
-    err = lth_get(c->txn, LTH_A_scan,
-                  lth_agent__table_key(key, &c->school->conf->org, table->mapping->dataset->number),
-                  &value);
+    err = err == LTH_OK ? lth_agent__judged_load(c) : err;
+    err = err == LTH_OK ? lth_agent__guard_load(c) : err;
+    err = err == LTH_OK ? lth_agent__info_load(c, &info) : err;
     if (err != LTH_OK) {
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
-    }
-    if (!lth_scan_info_decode(&info, value)) {
-        return LTH_E_STORE_CORRUPT;
     }
     table->fault = info.fault;
     table->faults_in_a_row = info.faults_in_a_row;
     table->last_good_ms = info.last_good_ms;
     table->read_before = info.last_good_ms > 0 || info.fault == LTH_SCAN_null_key ||
-                         info.fault == LTH_SCAN_duplicate_key;
+                         info.fault == LTH_SCAN_duplicate_key || lth_agent__guard_fault(info.fault);
     return LTH_OK;
 }
 
@@ -104,11 +122,14 @@ static lth_err load_school(agent_ctx *c, lth_diag *diag)
         return lth_fail(diag, LTH_E_NOMEM, "opening the agent");
     }
     lth_err err = load_head(c);
+    err = err == LTH_OK ? lth_agent__upload_load(c) : err;
     for (uint32_t i = 0; i < n && err == LTH_OK; i++) {
         c->index = i;
         c->table = &school->tables[i];
         c->table->mapping = school->conf->tables[i].mapping;
         c->table->every_ms = school->conf->tables[i].every_ms;
+        c->table->matched = c->table->mapping->key_column == LTH_MAP_NO_KEY;
+        c->table->kept = c->table->matched || c->table->every_ms == 0;
         c->table->due = c->now.mono;
         err = load_table(c);
     }
@@ -165,13 +186,17 @@ static lth_agent *make(const lth_agent_env *env)
         self->schools[i].next_lane = -1;
     }
     sort_schools(self);
+    lth_buf_init(&self->terms, TERMS_MAX);
+    lth_buf_init(&self->vi, TEXT_MAX);
+    lth_buf_init(&self->en, TEXT_MAX);
+    lth_buf_init(&self->coded, CODED_MAX);
     return self;
 }
 
 lth_err lth_agent_open(lth_agent **out, const lth_agent_env *env, lth_txn *txn, lth_now now,
                        lth_diag *diag)
 {
-    LTH_ASSERT(env->n_schools > 0 && env->scans_max >= 1);
+    LTH_ASSERT(env->n_schools > 0 && env->scans_max >= 1 && env->schema != NULL);
     *out = NULL;
     lth_agent *self = make(env);
     if (self == NULL) {
@@ -209,6 +234,10 @@ void lth_agent_free(lth_agent **self)
     }
     lth_arena_free(&agent->rows);
     lth_arena_free(&agent->changes);
+    lth_buf_fini(&agent->terms);
+    lth_buf_fini(&agent->vi);
+    lth_buf_fini(&agent->en);
+    lth_buf_fini(&agent->coded);
     free(agent->schools);
     free(agent->by_org);
     free(agent->parts);
@@ -242,11 +271,22 @@ static lth_err dispatch(agent_ctx *c, const lth_agent_event *event)
     case LTH_AEVENT_TABLE_END:
     case LTH_AEVENT_ROUND_END:
     case LTH_AEVENT_SCAN_NOW:
+    case LTH_AEVENT_UPLOAD:
+    case LTH_AEVENT_ACT:
         break;
     }
     LTH_ASSERT(event->school < c->self->env.n_schools);
     c->school = &c->self->schools[event->school];
-    return event->kind == LTH_AEVENT_SCAN_NOW ? scan_now(c) : lth_agent__on_round_event(c, event);
+    switch (event->kind) {
+    case LTH_AEVENT_SCAN_NOW:
+        return scan_now(c);
+    case LTH_AEVENT_UPLOAD:
+        return lth_agent__upload_begin(c, event);
+    case LTH_AEVENT_ACT:
+        return lth_agent__on_act(c, event->act);
+    default:
+        return lth_agent__on_round_event(c, event);
+    }
 }
 
 lth_err lth_agent_handle(lth_agent *self, lth_txn *txn, lth_now now, const lth_agent_event *event,
@@ -276,7 +316,8 @@ lth_mono lth_agent_deadline(const lth_agent *self)
     bool busy = self->seal_waited;
     for (uint32_t i = 0; i < self->env.n_schools; i++) {
         const agent_school *school = &self->schools[i];
-        busy = busy || lth_agent__round_busy(school) || lth_agent__cut_due(self, school);
+        busy = busy || lth_agent__round_busy(school) || lth_agent__cut_due(self, school) ||
+               lth_agent__rejudge_due(school);
     }
     if (busy) {
         return self->now.mono;
@@ -319,7 +360,7 @@ static void put_frame(const lth_agent *self, const agent_item *item, lth_frame *
                                                    .incarnation = self->info.session,
                                                    .role = self->env.role,
                                                    .clock_ms = self->now.wall_ms,
-                                                   .dict_ver = self->env.dict_ver};
+                                                   .dict_ver = self->env.schema->dict_ver};
         break;
     case ITEM_CERTS:
         frame->kind = LTH_FRAME_CERTS;

@@ -96,7 +96,8 @@ lth_err lth_agent__on_receipt(agent_ctx *c, lth_slice bytes)
             school->head_dirty = true;
         }
     }
-    return keep_receipt(c, &receipt, bytes);
+    err = lth_agent__tiers_receipt(c, &receipt);
+    return err == LTH_OK ? keep_receipt(c, &receipt, bytes) : err;
 }
 
 /* ---- refusals ---- */

@@ -68,20 +68,30 @@ bool lth_agent_head_decode(lth_agent_head *out, lth_slice in)
     return lth_rd_done(&rd) && resync <= 1 && out->next_rec_seq >= 1;
 }
 
-size_t lth_scan_info_encode(uint8_t out[64 + LTH_DETAIL_MAX], const lth_scan_info *info)
+/* Beside the fault: the numbers of guards and judgements follow. Stores of format 1 have rows
+ * without them. */
+#define INFO_WIDE 0x80u
+
+size_t lth_scan_info_encode(uint8_t out[LTH_SCAN_INFO_BYTES_MAX], const lth_scan_info *info)
 {
     size_t detail = strlen(info->detail);
     LTH_ASSERT(detail < LTH_DETAIL_MAX);
-    lth_wr wr = lth_wr_of(out, 64 + LTH_DETAIL_MAX);
+    lth_wr wr = lth_wr_of(out, LTH_SCAN_INFO_BYTES_MAX);
     lth_wr64(&wr, info->started_ms);
     lth_wr64(&wr, info->ended_ms);
     lth_wr64(&wr, info->last_good_ms);
-    lth_wr8(&wr, (uint8_t)info->fault);
+    lth_wr8(&wr, (uint8_t)(info->fault | INFO_WIDE));
     lth_wr32(&wr, info->faults_in_a_row);
     lth_wr64(&wr, info->rows);
     lth_wr64(&wr, info->changed);
     lth_wr64(&wr, info->deleted);
     lth_wr64(&wr, info->invalid);
+    lth_wr64(&wr, info->fresh);
+    lth_wr64(&wr, info->warned);
+    lth_wr64(&wr, info->asked);
+    lth_wr64(&wr, info->gone);
+    lth_wr64(&wr, info->old);
+    lth_wr64(&wr, info->known);
     lth_wr_bytes(&wr, info->detail, detail);
     LTH_ASSERT(!wr.bad);
     return lth_wr_size(&wr);
@@ -90,17 +100,25 @@ size_t lth_scan_info_encode(uint8_t out[64 + LTH_DETAIL_MAX], const lth_scan_inf
 bool lth_scan_info_decode(lth_scan_info *out, lth_slice in)
 {
     lth_rd rd = lth_rd_of(in);
-    out->started_ms = lth_rd64(&rd);
+    *out = (lth_scan_info){.started_ms = lth_rd64(&rd)};
     out->ended_ms = lth_rd64(&rd);
     out->last_good_ms = lth_rd64(&rd);
-    out->fault = (lth_scan_fault)lth_rd8(&rd);
+    uint8_t fault = lth_rd8(&rd);
+    out->fault = (lth_scan_fault)(fault & ~INFO_WIDE);
     out->faults_in_a_row = lth_rd32(&rd);
     out->rows = lth_rd64(&rd);
     out->changed = lth_rd64(&rd);
     out->deleted = lth_rd64(&rd);
     out->invalid = lth_rd64(&rd);
+    if ((fault & INFO_WIDE) != 0) {
+        out->fresh = lth_rd64(&rd);
+        out->warned = lth_rd64(&rd);
+        out->asked = lth_rd64(&rd);
+        out->gone = lth_rd64(&rd);
+        out->old = lth_rd64(&rd);
+        out->known = lth_rd64(&rd);
+    }
     size_t detail = lth_rd_left(&rd);
-    memset(out->detail, 0, sizeof out->detail);
     if (rd.bad || detail >= LTH_DETAIL_MAX || (size_t)out->fault >= FAULTS_N) {
         return false;
     }

@@ -1,10 +1,30 @@
 #include "internal.h"
 
-lth_err lth_agent__defer(agent_ctx *c)
+/* A deep copy of the row's cells; NULL: no place left. */
+static agent_deferred *copy_row(agent_ctx *c)
+{
+    lth_arena *arena = c->scan->deferred_arena;
+    const agent_row *row = &c->self->row;
+    uint32_t n = c->table->mapping->n_columns;
+    agent_deferred *one = lth_arena_alloc(arena, sizeof *one);
+    lth_cell *cells = lth_arena_alloc(arena, n * sizeof *cells);
+    bool fits = one != NULL && cells != NULL;
+    for (uint32_t i = 0; i < n && fits; i++) {
+        size_t size = row->cells[i].n > 0 ? (size_t)row->cells[i].n : 0;
+        cells[i].n = row->cells[i].n;
+        cells[i].p = lth_arena_copy(arena, row->cells[i].p, size);
+        fits = cells[i].p != NULL;
+    }
+    if (fits) {
+        *one = (agent_deferred){.cells = cells, .number = row->number};
+    }
+    return fits ? one : NULL;
+}
+
+lth_err lth_agent__defer(agent_ctx *c, agent_defer why, bool *room)
 {
     agent_scan *scan = c->scan;
     const agent_row *row = &c->self->row;
-    uint32_t n = c->table->mapping->n_columns;
     if (scan->deferred_arena == NULL) {
         scan->deferred_arena = lth_arena_new(DEFERRED_BYTES_MAX);
         scan->deferred_end = &scan->deferred;
@@ -12,38 +32,44 @@ lth_err lth_agent__defer(agent_ctx *c)
     if (scan->deferred_arena == NULL) {
         return LTH_E_NOMEM;
     }
-    agent_deferred *one = lth_arena_alloc(scan->deferred_arena, sizeof *one);
-    lth_cell *cells = lth_arena_alloc(scan->deferred_arena, n * sizeof *cells);
-    bool fits = one != NULL && cells != NULL;
-    for (uint32_t i = 0; i < n && fits; i++) {
-        size_t size = row->cells[i].n > 0 ? (size_t)row->cells[i].n : 0;
-        cells[i].n = row->cells[i].n;
-        cells[i].p = lth_arena_copy(scan->deferred_arena, row->cells[i].p, size);
-        fits = cells[i].p != NULL;
-    }
-    if (!fits) {
-        lth_agent__fault(c, LTH_SCAN_incomplete, "too many rows with another row's natural key");
-        scan->stopped = true;
+    agent_deferred *one = copy_row(c);
+    *room = one != NULL;
+    if (one == NULL) {
         return LTH_OK;
     }
-    *one = (agent_deferred){.cells = cells};
+    one->why = why;
+    memcpy(one->key, row->key, PRINT_SIZE);
     memcpy(one->natural_print, row->natural_print, PRINT_SIZE);
     *scan->deferred_end = one;
     scan->deferred_end = &one->next;
     return LTH_OK;
 }
 
+/* The row again as it was when it was put off; *fits false: today it cannot be sent. */
+static lth_err load(agent_ctx *c, const agent_deferred *one, bool *fits)
+{
+    agent_row *row = &c->self->row;
+    lth_err err = lth_agent__row_load(c, one->cells, one->number);
+    err = err == LTH_OK ? lth_agent__row_map(c, fits) : err;
+    if (err != LTH_OK || !*fits || !c->table->matched) {
+        return err;
+    }
+    err = lth_agent__match_prints(c);
+    memcpy(row->key, one->key, PRINT_SIZE);
+    if (err == LTH_OK) {
+        err = lth_agent__map_get(c, row->key, &row->old);
+        row->known = err == LTH_OK;
+    }
+    return err == LTH_E_NOT_FOUND ? lth_agent__match_new(c) : err;
+}
+
 /* A sound row that goes to another natural key frees the one it had, so that two rows may swap. */
 static lth_err release(agent_ctx *c, const agent_deferred *one)
 {
     bool fits;
-    lth_err err = lth_agent__row_load(c, one->cells);
+    lth_err err = load(c, one, &fits);
     const agent_row *row = &c->self->row;
-    if (err != LTH_OK || !row->known) {
-        return err;
-    }
-    err = lth_agent__row_map(c, &fits);
-    if (err != LTH_OK || !fits || row->mapped.findings.errors > 0) {
+    if (err != LTH_OK || !fits || !row->known || row->mapped.findings.errors > 0) {
         return err;
     }
     uint8_t had[PRINT_SIZE];
@@ -53,46 +79,70 @@ static lth_err release(agent_ctx *c, const agent_deferred *one)
                : lth_agent__natural_release(c, &row->old, row->key);
 }
 
+/* The record of @p owner is this row's now. Where rows have a key of their own that is its handle.
+ */
+static lth_err adopt(agent_ctx *c, const uint8_t owner[PRINT_SIZE])
+{
+    agent_row *row = &c->self->row;
+    lth_err err = lth_agent__map_get(c, owner, &row->old);
+    row->known = true;
+    if (err == LTH_OK && c->table->matched) {
+        memcpy(row->key, owner, PRINT_SIZE);
+        if (lth_agent__seen_add(&c->scan->seen, owner) == SEEN_NOMEM) {
+            return LTH_E_NOMEM;
+        }
+        lth_agent__row_seen(c);
+        return LTH_OK;
+    }
+    err = err == LTH_OK ? lth_agent__map_del(c, owner) : err;
+    return err == LTH_OK ? lth_agent__id_move(c, &row->old.record_id, row->key) : err;
+}
+
 /* A new local key takes the record of a row that is gone and had its natural key. */
 static lth_err alias(agent_ctx *c, agent_deferred *one)
 {
-    agent_row *row = &c->self->row;
+    const agent_row *row = &c->self->row;
     uint8_t owner[PRINT_SIZE];
-    lth_err err = lth_agent__row_load(c, one->cells);
-    if (err == LTH_OK && !row->known) {
+    bool fits;
+    lth_err err = load(c, one, &fits);
+    if (err == LTH_OK && fits && !row->known) {
         err = lth_agent__natural_owner(c, one->natural_print, owner);
     }
-    if (err != LTH_OK || row->known || lth_agent__seen_has(&c->scan->seen, owner)) {
+    if (err != LTH_OK || !fits || row->known || lth_agent__seen_has(&c->scan->seen, owner)) {
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
-    bool fits;
     one->done = true;
-    err = lth_agent__row_map(c, &fits);
-    if (err != LTH_OK || !fits) {
-        return err;
-    }
-    err = lth_agent__map_get(c, owner, &row->old);
-    if (err == LTH_OK) {
-        err = lth_agent__map_del(c, owner);
-    }
-    if (err == LTH_OK) {
-        err = lth_agent__id_move(c, &row->old.record_id, row->key);
-    }
-    if (err == LTH_OK) {
-        row->known = true;
-        err = lth_agent__row_store(c, LTH_OP_REKEY, false);
-    }
-    return err;
+    err = adopt(c, owner);
+    return err == LTH_OK ? lth_agent__row_store(c, LTH_OP_REKEY, false) : err;
+}
+
+static lth_err match(agent_ctx *c, agent_deferred *one)
+{
+    one->done = true;
+    lth_err err = lth_agent__row_load(c, one->cells, one->number);
+    return err == LTH_OK ? lth_agent__match_row(c, true) : err;
 }
 
 lth_err lth_agent__defer_aliases(agent_ctx *c)
 {
     lth_err err = LTH_OK;
     for (agent_deferred *d = c->scan->deferred; d != NULL && err == LTH_OK; d = d->next) {
-        err = release(c, d);
+        err = d->why == DEFER_MATCH && c->scan->clean ? match(c, d) : LTH_OK;
     }
     for (agent_deferred *d = c->scan->deferred; d != NULL && err == LTH_OK; d = d->next) {
-        err = c->scan->clean ? alias(c, d) : LTH_OK;
+        err = d->why == DEFER_NATURAL ? release(c, d) : LTH_OK;
+    }
+    for (agent_deferred *d = c->scan->deferred; d != NULL && err == LTH_OK; d = d->next) {
+        err = d->why == DEFER_NATURAL && c->scan->clean ? alias(c, d) : LTH_OK;
+    }
+    return err;
+}
+
+lth_err lth_agent__defer_backs(agent_ctx *c)
+{
+    lth_err err = LTH_OK;
+    for (agent_deferred *d = c->scan->deferred; d != NULL && err == LTH_OK; d = d->next) {
+        err = d->why == DEFER_BACK ? release(c, d) : LTH_OK;
     }
     return err;
 }
@@ -103,11 +153,13 @@ static lth_err settle(agent_ctx *c, const agent_deferred *one)
 {
     agent_row *row = &c->self->row;
     uint8_t owner[PRINT_SIZE];
-    lth_err err = lth_agent__row_load(c, one->cells);
-    if (err != LTH_OK) {
+    bool fits;
+    lth_err err = load(c, one, &fits);
+    if (err != LTH_OK || !fits) {
         return err;
     }
-    err = lth_agent__natural_owner(c, one->natural_print, owner);
+    err = row->natural_sound ? lth_agent__natural_owner(c, one->natural_print, owner)
+                             : LTH_E_NOT_FOUND;
     if (err != LTH_OK && err != LTH_E_NOT_FOUND) {
         return err;
     }
@@ -119,18 +171,19 @@ static lth_err settle(agent_ctx *c, const agent_deferred *one)
                 memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0;
     if (clash && told && !c->scan->spooling) {
         c->scan->info.invalid++;
-        return LTH_OK;
+        c->scan->held++;
+        return lth_agent__findings(c, &row->old.record_id);
     }
-    bool fits;
-    err = lth_agent__row_map(c, &fits);
-    return err == LTH_OK && fits ? lth_agent__row_store(c, LTH_OP_STATE, clash) : err;
+    return lth_agent__row_store(c, LTH_OP_STATE, clash);
 }
 
+/* A row that went back and may not is not even looked at: its record stays as it is. */
 lth_err lth_agent__defer_settle(agent_ctx *c)
 {
     lth_err err = LTH_OK;
     for (agent_deferred *d = c->scan->deferred; d != NULL && err == LTH_OK; d = d->next) {
-        err = d->done ? LTH_OK : settle(c, d);
+        bool now = d->why == DEFER_BACK ? !c->scan->hold_old : d->why == DEFER_NATURAL && !d->done;
+        err = now ? settle(c, d) : LTH_OK;
     }
     return err;
 }

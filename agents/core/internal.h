@@ -2,10 +2,26 @@
  * @file agents/core/internal.h
  * What the files of agents/core share.
  *
- * A row goes through rows.c (new, changed, unchanged), with defer.c for natural keys that another
- * row holds, then as a pending change to seal.c or, in a resync, to the spool of snapshot.c. What
- * a complete scan did not see is found by sweep.c. Sessions with the broker are link.c and
- * resume.c; what it answers is answers.c; the outbox is outbox.c.
+ * A row goes through rows.c (new, changed, unchanged; match.c finds its record where the source has
+ * no key), with defer.c for what can only be decided when the whole table was seen, then as a
+ * pending change to seal.c or, in a resync, to the spool of snapshot.c. What a complete scan did
+ * not see is found by sweep.c. Sessions with the broker are link.c and resume.c; what it answers is
+ * answers.c; the outbox is outbox.c. Files: upload.c, tiers.c, finding.c; state.c keeps their rows.
+ *
+ * Handles. Every record of a table has a handle of 16 bytes, the key of its row in `map`: the hash
+ * of its local key. Where rows are found by `match` the local key is the first complete match key
+ * under which the record was first seen, and the handle stays when the keys change; the table
+ * `match` leads from the present keys to it.
+ *
+ * Guards (guard.c). At the end of a clean scan, before anything is ended or turned back, two sets
+ * are weighed: the records that the scan lacks, and the rows that went back to exactly what they
+ * were before their last change. A row that went back is put off when it comes (defer.c, bounded;
+ * more of them than fit are a restored source whatever their share). A set that is too large is
+ * remembered by its number and the sum of its handles, the scan gets the fault of the guard, and
+ * neither set is touched. A person's CONFIRM lets a later scan do it if the set is still the same
+ * or smaller; after WITHDRAW such a set is passed over without a fault. A guard is forgotten when a
+ * clean scan shows nothing of its kind. Rows put off are new to nobody: all others of the scan go
+ * their way.
  */
 #pragma once
 
@@ -15,6 +31,7 @@
 #define PRINT_SIZE         16u /**< Bytes kept of a hash of a key, a row, a natural key. */
 #define KEY_SIZE           (8u + 2u + PRINT_SIZE)
 #define TABLE_KEY_SIZE     (8u + 2u)
+#define STATE_FIXED        (8u + 4u) /**< Upload and row, before what a row of spool has. */
 #define STREAM_KEY_SIZE    (16u + 8u)
 #define ENTRY_KEY_SIZE     (STREAM_KEY_SIZE + 4u + 8u)
 
@@ -24,6 +41,9 @@
 #define CUT_AHEAD          8u  /**< Snapshot chunks are cut while fewer batches wait. */
 #define DEFERRED_BYTES_MAX (4u * 1024u * 1024u)
 #define ARENA_BYTES_MAX    (64u * 1024u * 1024u)
+
+#define STATE_BYTES_MAX    (8u * 1024u * 1024u) /**< Put into `state` in one step. */
+#define STATE_UNREADABLE   0x80000000u /**< Flag of a row of `state`: agent_row.unreadable. */
 
 #define TIMEOUT_ANSWER     LTH_MONO_S(30)
 #define TIMEOUT_STALL      LTH_MONO_S(60)
@@ -36,19 +56,39 @@ enum {
     MAP_INVALID = 1,     /**< Last sent with LTH_RECORD_INVALID. */
     MAP_CLASH = 2,       /**< Another row has its natural key: looked at again in every scan. */
     MAP_HAS_NATURAL = 4, /**< `natmap` names this row for its natural bytes. */
+    MAP_WARNED = 8,      /**< Has a warning that nobody accepted. */
+    MAP_JUDGE = 16,      /**< A person's word about it: judged anew in the next scan. */
+    MAP_BEFORE = 32,     /**< `before` is stored. */
+    MAP_MATCH = 64,      /**< `prints` is stored. */
 };
+
+/** Hashes of the match keys of a row. Place LTH_MAP_KEYS_MAX + i: the first term of key i alone. */
+#define PRINTS_MAX (2u * LTH_MAP_KEYS_MAX)
+typedef struct agent_prints {
+    uint16_t has; /**< Bit per place. */
+    bool scoped;  /**< All of complete_for is there. */
+    uint8_t scope[PRINT_SIZE];
+    uint8_t of[PRINTS_MAX][PRINT_SIZE];
+} agent_prints;
 
 typedef struct agent_map_row {
     lth_id record_id;
     uint8_t hash[PRINT_SIZE];
     uint8_t flags;
+    uint8_t before[PRINT_SIZE]; /**< Hash before the last change. */
+    agent_prints prints;
     lth_slice natural; /**< Last sound one; else as the row has it. In the row arena. */
 } agent_map_row;
 
 /** One row under way. */
 typedef struct agent_row {
     const lth_cell *cells;
+    uint32_t number; /**< As Excel shows it; 0 of a database. */
     lth_slice local_key;
+    agent_prints prints;
+    bool warned;
+    bool unreadable;   /**< A cell could not be read: no rule or list will heal it. */
+    uint64_t stood_in; /**< Number of the upload, when it is judged from `state`. */
     uint8_t key[PRINT_SIZE];
     uint8_t hash[PRINT_SIZE];
     bool known; /**< `old` is its row of the map. */
@@ -59,24 +99,59 @@ typedef struct agent_row {
     uint8_t natural_print[PRINT_SIZE];
 } agent_row;
 
+/** Where in a file a record was seen. */
+typedef struct agent_where {
+    uint32_t row;
+    uint8_t hash[PRINT_SIZE];
+} agent_where;
+
 /** Key hashes seen in one scan; open addressing. */
 typedef struct agent_seen {
     uint8_t (*slots)[PRINT_SIZE];
-    uint32_t n, cap; /**< cap is 0 or a power of two. */
-    bool zero;       /**< The hash of zeros, which marks an empty slot. */
+    agent_where *where; /**< Parallel to slots, when `tracked`. */
+    uint32_t n, cap;    /**< cap is 0 or a power of two. */
+    bool tracked;
+    bool zero; /**< The hash of zeros, which marks an empty slot. */
+    agent_where zero_where;
 } agent_seen;
 
-/** A row whose natural key another local key has: decided at the end of its table. */
+/** Why a row is decided at the end of its table. */
+typedef enum agent_defer {
+    DEFER_NATURAL, /**< Another handle has its natural key. */
+    DEFER_MATCH,   /**< Its record depends on what else the file holds. */
+    DEFER_BACK,    /**< It is again what it was before its last change. */
+} agent_defer;
+
 typedef struct agent_deferred {
     struct agent_deferred *next;
+    agent_defer why;
+    uint32_t number;
+    uint8_t key[PRINT_SIZE]; /**< Its handle, but of DEFER_MATCH. */
     uint8_t natural_print[PRINT_SIZE];
     bool done;
     lth_cell *cells;
 } agent_deferred;
 
+/** A set of handles: how many, and their sum. */
+typedef struct agent_set {
+    uint32_t n;
+    uint8_t sum[PRINT_SIZE];
+} agent_set;
+
+typedef enum agent_guard_kind { GUARD_GONE, GUARD_OLD, GUARDS } agent_guard_kind;
+typedef struct agent_guard {
+    enum { GUARD_NONE, GUARD_HELD, GUARD_CONFIRMED, GUARD_WITHDRAWN } state;
+    agent_set set;
+} agent_guard;
+
 /** One table of a round under way. */
 typedef struct agent_scan {
     enum { SCAN_READING, SCAN_SWEEPING, SCAN_SETTLING } state;
+    bool read;   /**< TABLE_END came; of a file, the rest is done at the round's end. */
+    bool absent; /**< The file does not hold this table. */
+    bool never_ends;
+    bool judging; /**< Rows that did not change are judged too. */
+    lth_scan_fault told;
     bool spooling; /**< Every row goes to the spool: a snapshot is due. */
     bool first;    /**< The table was never read to its end before. */
     bool stopped;  /**< No further rows are looked at. */
@@ -84,17 +159,39 @@ typedef struct agent_scan {
     bool unsendable;           /**< A row cannot be sent at all; in the log already. */
     uint8_t swept[PRINT_SIZE]; /**< Last key the sweep looked at. */
     lth_scan_info info;
+    char detail_en[LTH_DETAIL_MAX];
+    uint32_t fresh, changed, held; /**< Sound new rows; sound changed ones; faulty ones. */
     agent_seen seen;
+    agent_seen scopes; /**< complete_for of the rows seen. */
+    agent_seen blind;  /**< complete_for of rows that may be anybody's: nothing of these ends. */
+    agent_seen spared; /**< What a question is about does not end. */
+    agent_seen claimed, contested; /**< Wanted as another row's old self; by more than one. */
     lth_arena *deferred_arena;
     agent_deferred *deferred, **deferred_end;
+    agent_set gone, old;
+    bool old_spilled;         /**< More rows went back than could be put off. */
+    bool hold_gone, hold_old; /**< By a guard. */
+    bool withdrawn;           /**< Held as a person said. */
 } agent_scan;
+
+/** A file under way. Counts of what it changed add up over its readings. */
+typedef struct agent_upload {
+    uint64_t number;
+    bool dirty;
+    lth_upload row;
+    struct {
+        uint32_t index;                 /**< Of the table. */
+        uint32_t fresh, changed, ended; /**< Of earlier readings. */
+    } tables[LTH_UPLOAD_TABLES_MAX];
+} agent_upload;
 
 typedef struct agent_round {
     uint64_t tables, ended; /**< Bit per table. */
     bool over;
     bool sealed_live;
     uint64_t started_ms;
-    agent_scan *scans[]; /**< By table; NULL before its first row and after its end. */
+    agent_upload *upload; /**< NULL: of a database. */
+    agent_scan *scans[];  /**< By table; NULL before its first row and after its end. */
 } agent_round;
 
 typedef enum agent_resync {
@@ -106,7 +203,15 @@ typedef enum agent_resync {
 typedef struct agent_table {
     const lth_mapping *mapping;
     uint32_t every_ms;
-    uint8_t print[PRINT_SIZE]; /**< Of dataset and mapping. */
+    bool matched;               /**< Rows are found by `match`. */
+    bool kept;                  /**< Its rows stay in `state`: they cannot be read again at will. */
+    uint8_t print[PRINT_SIZE];  /**< Of dataset and mapping. */
+    uint8_t judged[PRINT_SIZE]; /**< Of rules and code lists. */
+    uint8_t mapped_as[PRINT_SIZE]; /**< Mapping that its rows were read under. */
+    bool rejudge;                  /**< Rows were judged by others. */
+    bool remapped; /**< Rows were hashed under another mapping: none can be told to be back. */
+    lth_id judged_to;
+    agent_guard guards[GUARDS];
     lth_mono due;
     lth_scan_fault fault;
     uint32_t faults_in_a_row;
@@ -150,7 +255,8 @@ typedef struct agent_school {
     bool head_dirty;
     agent_table *tables;
     agent_round *round;
-    lth_mono not_before; /**< No round before this, unless asked for. */
+    uint64_t upload, uploads; /**< Number under way or last ended; highest given. */
+    lth_mono not_before;      /**< No round before this, unless asked for. */
     bool scan_now;
     agent_change *first, *last;
     agent_session session;
@@ -215,6 +321,8 @@ struct lth_agent {
     uint8_t (*sizes)[4];
     agent_row row;
     lth_record_new record;
+    lth_buf terms, vi, en, coded; /**< Scratch; memory appears with the first file. */
+    size_t state_size;            /**< Bytes put into `state` in this step. */
 
     lth_mono prune_at;
     uint32_t prune_school;
@@ -234,6 +342,9 @@ typedef struct agent_ctx {
 /* print.c: short hashes */
 lth_err lth_agent__mapping_print(const lth_hasher *h, const lth_mapping *mapping,
                                  uint8_t out[PRINT_SIZE]);
+/** Of what rows of this dataset are judged by: schema version, rules, code lists. */
+lth_err lth_agent__judge_print(const lth_hasher *h, const lth_schema *schema, const lth_dataset *ds,
+                               uint8_t out[PRINT_SIZE]);
 void lth_agent__print(const lth_hasher *h, lth_slice in, uint8_t out[PRINT_SIZE]);
 void lth_agent__row_print(lth_agent *self, const agent_table *table, const lth_cell *cells,
                           uint8_t out[PRINT_SIZE]);
@@ -243,6 +354,8 @@ lth_slice lth_agent__local_key(const lth_mapping *mapping, const lth_cell *cells
 /* seen.c */
 typedef enum agent_seen_add { SEEN_NEW, SEEN_TWICE, SEEN_NOMEM } agent_seen_add;
 agent_seen_add lth_agent__seen_add(agent_seen *seen, const uint8_t key[PRINT_SIZE]);
+/** Of a tracked set: where a key that is in it was seen. */
+agent_where *lth_agent__seen_where(agent_seen *seen, const uint8_t key[PRINT_SIZE]);
 bool lth_agent__seen_has(const agent_seen *seen, const uint8_t key[PRINT_SIZE]);
 void lth_agent__seen_fini(agent_seen *seen);
 
@@ -268,29 +381,109 @@ lth_err lth_agent__natural_release(agent_ctx *c, const agent_map_row *old,
                                    const uint8_t key[PRINT_SIZE]);
 /** Identity of a row never seen; LTH_E_EXISTS when a living row has it. */
 lth_err lth_agent__id_new(agent_ctx *c, const agent_row *row, lth_id *out);
+/** LTH_E_NOT_FOUND: no row ever had this identity. */
+lth_err lth_agent__handle_of(agent_ctx *c, const lth_id *id, uint8_t key[PRINT_SIZE]);
 lth_err lth_agent__id_move(agent_ctx *c, const lth_id *id, const uint8_t key[PRINT_SIZE]);
 
 /* rows.c */
-lth_err lth_agent__on_row(agent_ctx *c, const lth_cell *cells);
-/** Fill c->self->row from cells, up to its row of the map. */
-lth_err lth_agent__row_load(agent_ctx *c, const lth_cell *cells);
+lth_err lth_agent__on_row(agent_ctx *c, const lth_cell *cells, uint32_t number);
+/** Fill c->self->row from cells, up to its row of the map; a matched one up to its match keys. */
+lth_err lth_agent__row_load(agent_ctx *c, const lth_cell *cells, uint32_t number);
 /** Map it to groups. *fits false: too large to be sent; reported. */
 lth_err lth_agent__row_map(agent_ctx *c, bool *fits);
+/** The natural key of row->mapped. */
+void lth_agent__row_natural(agent_row *row, const lth_hasher *h, const lth_dataset *ds);
+/** The mapped row's record is known, or it is new: once per scan, and only if it changed. */
+lth_err lth_agent__row_take(agent_ctx *c, lth_op op);
+/** Its handle was seen for the first time; was seen before. */
+void lth_agent__row_seen(agent_ctx *c);
+lth_err lth_agent__row_again(agent_ctx *c);
 /** Send it and remember it. @p clash: another row has its natural key. */
 lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash);
 void lth_agent__fault(agent_ctx *c, lth_scan_fault fault, const char *detail);
+static inline agent_upload *lth_agent__upload(const agent_ctx *c)
+{
+    return c->school->round != NULL ? c->school->round->upload : NULL;
+}
+
+/* match.c */
+/** Hashes of the loaded and mapped row's keys, and its local key; empty when none is complete. */
+lth_err lth_agent__match_prints(agent_ctx *c);
+/** Decide whose the loaded row is, and take it; @p last: at the end of the table. */
+lth_err lth_agent__match_row(agent_ctx *c, bool last);
+/** Entries of `match` that lead to this handle; either may be NULL. */
+lth_err lth_agent__match_index(agent_ctx *c, const uint8_t key[PRINT_SIZE], const agent_prints *old,
+                               const agent_prints *fresh);
+/** A free handle for the loaded row; into row->key, row->local_key. */
+lth_err lth_agent__match_new(agent_ctx *c);
+/** A person said that this row is a new record: from now on it is this one. */
+lth_err lth_agent__answer_done(agent_ctx *c);
 
 /* defer.c */
-lth_err lth_agent__defer(agent_ctx *c);
+/** *room false: there is no place left. */
+lth_err lth_agent__defer(agent_ctx *c, agent_defer why, bool *room);
 /** At the end of a table, before the sweep: rows that moved on free their old natural keys; in a
  * clean scan a new key takes the record of one that is gone. */
 lth_err lth_agent__defer_aliases(agent_ctx *c);
+/** Rows that went back, if they may, free theirs. */
+lth_err lth_agent__defer_backs(agent_ctx *c);
 /** After the sweep: the rest. */
 lth_err lth_agent__defer_settle(agent_ctx *c);
 
 /* sweep.c */
+/** May this record, which the scan lacks, end? */
+lth_err lth_agent__may_end(agent_ctx *c, const uint8_t key[PRINT_SIZE], lth_slice value, bool *yes);
 /** Rows of the map not seen are deleted, until the step is full; *done at the end. */
 lth_err lth_agent__sweep(agent_ctx *c, bool *done);
+
+/* guard.c */
+void lth_agent__set_add(agent_set *set, const uint8_t key[PRINT_SIZE]);
+lth_err lth_agent__guard_load(agent_ctx *c);
+lth_err lth_agent__guard_save(agent_ctx *c);
+/** Weigh what the scan would end and turn back. */
+lth_err lth_agent__guard(agent_ctx *c);
+/** The scan is through: a confirmation is used up. */
+lth_err lth_agent__guard_done(agent_ctx *c);
+bool lth_agent__guard_fault(lth_scan_fault fault);
+
+/* state.c */
+lth_err lth_agent__state_del(agent_ctx *c, const lth_id *id);
+lth_err lth_agent__judged_load(agent_ctx *c);
+/** All its rows are judged by today's rules; @p mapped: and were read under today's mapping. */
+lth_err lth_agent__judged_save(agent_ctx *c, bool mapped);
+/** Rows of files are judged by other rules than before: a table has some left to do. */
+bool lth_agent__rejudge_due(const agent_school *school);
+lth_err lth_agent__rejudge(agent_ctx *c);
+
+/* finding.c */
+/** What mapping found in the row: row->warned, and in an upload written down.
+ * @param id  NULL: not known yet. */
+lth_err lth_agent__findings(agent_ctx *c, const lth_id *id);
+/** Of a row that cannot be taken as it is. @p field: number, or 0. */
+lth_err lth_agent__finding_own(agent_ctx *c, lth_refusal code, uint16_t field, const char *vi,
+                               const char *en);
+/** The row could be each of these records. */
+lth_err lth_agent__finding_ask(agent_ctx *c, const uint8_t (*keys)[PRINT_SIZE], uint32_t n);
+
+/* upload.c */
+lth_err lth_agent__upload_load(agent_ctx *c);
+lth_err lth_agent__upload_begin(agent_ctx *c, const lth_agent_event *event);
+/** The counts of a table under way or through. */
+void lth_agent__upload_count(agent_ctx *c);
+lth_err lth_agent__upload_save(agent_ctx *c);
+lth_err lth_agent__upload_end(agent_ctx *c);
+lth_err lth_agent__upload_get(agent_ctx *c, uint64_t number, lth_upload *out);
+lth_err lth_agent__upload_put(agent_ctx *c, uint64_t number, const lth_upload *upload);
+
+/* tiers.c */
+lth_err lth_agent__tiers_receipt(agent_ctx *c, const lth_receipt *receipt);
+/** Receipts that are here already and cover its head. */
+lth_err lth_agent__tiers_fill(agent_ctx *c, lth_upload *upload);
+/** After a resync: what the old epoch held is held by this position. */
+lth_err lth_agent__tiers_move(agent_ctx *c);
+
+/* acts.c */
+lth_err lth_agent__on_act(agent_ctx *c, const lth_agent_act *act);
 
 /* seal.c */
 /** Take over c->self->record as a change of this step, or into the spool. */
@@ -305,7 +498,15 @@ uint64_t lth_agent__unacked(const agent_school *school);
 lth_err lth_agent__resync_load(agent_ctx *c);
 lth_err lth_agent__resync_mark(agent_ctx *c, agent_resync state);
 lth_err lth_agent__spool_clear(agent_ctx *c);
-lth_err lth_agent__spool_put(agent_ctx *c);
+/** c->self->record into `spool` or `state`. */
+lth_err lth_agent__spool_put(agent_ctx *c, uint32_t table);
+/** A row of the table's spool or state as a record; its values are borrowed. Flags as stored. */
+bool lth_agent__spool_decode(const agent_ctx *c, lth_slice key, lth_slice value,
+                             lth_record_new *out);
+/** The first row after this record; the next. LTH_E_NOT_FOUND past the table's last. */
+lth_err lth_agent__spool_after(agent_ctx *c, lth_cursor *cursor, const lth_id *after,
+                               lth_slice *key, lth_slice *value);
+lth_err lth_agent__spool_next(agent_ctx *c, lth_cursor *cursor, lth_slice *key, lth_slice *value);
 /** A table of this school has chunks to cut and there is room for them. */
 bool lth_agent__cut_due(const lth_agent *self, const agent_school *school);
 lth_err lth_agent__cut(agent_ctx *c);
@@ -314,7 +515,13 @@ lth_err lth_agent__cut(agent_ctx *c);
 lth_err lth_agent__on_round_event(agent_ctx *c, const lth_agent_event *event);
 /** What a step's end does for a school: sweeps, and tables that are through. */
 lth_err lth_agent__round_work(agent_ctx *c);
-void lth_agent__round_finish(agent_ctx *c);
+lth_err lth_agent__arenas(lth_agent *self);
+/** A round of these tables; its rows are asked for unless they come with @p upload. */
+lth_err lth_agent__round_begin(lth_agent *self, uint32_t school, uint64_t tables,
+                               agent_upload *upload);
+lth_err lth_agent__info_load(agent_ctx *c, lth_scan_info *out);
+lth_err lth_agent__info_save(agent_ctx *c, const lth_scan_info *info);
+lth_err lth_agent__round_finish(agent_ctx *c);
 void lth_agent__round_free(lth_agent *self, agent_school *school);
 bool lth_agent__round_busy(const agent_school *school);
 

@@ -1,6 +1,7 @@
 #include "internal.h"
 
-#define MAP_FIXED (16u + PRINT_SIZE + 1u)
+#define MAP_FIXED    (16u + PRINT_SIZE + 1u)
+#define MAP_TAIL_MAX (PRINT_SIZE + 3u + (1u + PRINTS_MAX) * PRINT_SIZE)
 
 lth_slice lth_agent__key(uint8_t out[KEY_SIZE], const lth_id *org, uint16_t dataset,
                          const uint8_t tail[PRINT_SIZE])
@@ -39,12 +40,44 @@ static lth_slice key_of(const agent_ctx *c, uint8_t out[KEY_SIZE], const uint8_t
     return lth_agent__key(out, &c->school->conf->org, c->table->mapping->dataset->number, tail);
 }
 
+static void read_prints(lth_rd *rd, agent_prints *prints)
+{
+    prints->has = lth_rd16(rd);
+    prints->scoped = lth_rd8(rd) != 0;
+    if (prints->scoped) {
+        lth_rd_copy(rd, prints->scope, PRINT_SIZE);
+    }
+    for (uint32_t i = 0; i < PRINTS_MAX; i++) {
+        if ((prints->has >> i & 1) != 0) {
+            lth_rd_copy(rd, prints->of[i], PRINT_SIZE);
+        }
+    }
+}
+
+static void write_prints(lth_wr *wr, const agent_prints *prints)
+{
+    lth_wr16(wr, prints->has);
+    lth_wr8(wr, prints->scoped ? 1 : 0);
+    lth_wr_bytes(wr, prints->scope, prints->scoped ? PRINT_SIZE : 0);
+    for (uint32_t i = 0; i < PRINTS_MAX; i++) {
+        lth_wr_bytes(wr, prints->of[i], (prints->has >> i & 1) != 0 ? PRINT_SIZE : 0);
+    }
+}
+
 lth_err lth_agent__map_decode(agent_ctx *c, lth_slice value, agent_map_row *out)
 {
     lth_rd rd = lth_rd_of(value);
     lth_rd_copy(&rd, out->record_id.b, sizeof out->record_id.b);
     lth_rd_copy(&rd, out->hash, PRINT_SIZE);
     out->flags = lth_rd8(&rd);
+    out->prints.has = 0;
+    out->prints.scoped = false;
+    if ((out->flags & MAP_BEFORE) != 0) {
+        lth_rd_copy(&rd, out->before, PRINT_SIZE);
+    }
+    if ((out->flags & MAP_MATCH) != 0) {
+        read_prints(&rd, &out->prints);
+    }
     size_t n = lth_rd_left(&rd);
     const uint8_t *natural = lth_rd_bytes(&rd, n);
     if (natural == NULL) {
@@ -64,15 +97,22 @@ lth_err lth_agent__map_get(agent_ctx *c, const uint8_t key[PRINT_SIZE], agent_ma
 
 lth_err lth_agent__map_put(agent_ctx *c, const uint8_t key[PRINT_SIZE], const agent_map_row *row)
 {
-    uint8_t bytes[KEY_SIZE];
+    uint8_t bytes[KEY_SIZE], tail[MAP_TAIL_MAX];
     uint8_t *to;
-    size_t size = MAP_FIXED + row->natural.n;
+    lth_wr wr = lth_wr_of(tail, sizeof tail);
+    lth_wr_bytes(&wr, row->before, (row->flags & MAP_BEFORE) != 0 ? PRINT_SIZE : 0);
+    if ((row->flags & MAP_MATCH) != 0) {
+        write_prints(&wr, &row->prints);
+    }
+    size_t tail_size = lth_wr_size(&wr);
+    size_t size = MAP_FIXED + tail_size + row->natural.n;
     lth_err err = lth_put_reserve(c->txn, LTH_A_map, key_of(c, bytes, key), size, LTH_PUT, &to);
     if (err == LTH_OK) {
-        lth_wr wr = lth_wr_of(to, size);
+        wr = lth_wr_of(to, size);
         lth_wr_bytes(&wr, row->record_id.b, sizeof row->record_id.b);
         lth_wr_bytes(&wr, row->hash, PRINT_SIZE);
         lth_wr8(&wr, row->flags);
+        lth_wr_bytes(&wr, tail, tail_size);
         lth_wr_bytes(&wr, row->natural.p, row->natural.n);
         LTH_ASSERT(!wr.bad && wr.p == wr.end);
     }
@@ -149,6 +189,13 @@ lth_err lth_agent__id_move(agent_ctx *c, const lth_id *id, const uint8_t key[PRI
     uint8_t bytes[18];
     return lth_put_kv(c->txn, LTH_A_ids, id_key(c, bytes, id), lth_slice_of(key, PRINT_SIZE),
                       LTH_PUT);
+}
+
+lth_err lth_agent__handle_of(agent_ctx *c, const lth_id *id, uint8_t key[PRINT_SIZE])
+{
+    uint8_t bytes[18];
+    lth_slice value = {0};
+    return read_print(lth_get(c->txn, LTH_A_ids, id_key(c, bytes, id), &value), value, key);
 }
 
 lth_err lth_agent__id_new(agent_ctx *c, const agent_row *row, lth_id *out)

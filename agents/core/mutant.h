@@ -10,6 +10,7 @@
  * | 22     | resumes from the broker's number without comparing the hash          | resume.c   |
  * | 23     | goes on with the old record numbers after a granted epoch            | resume.c   |
  * | 24     | prunes on a receipt that is merely durable                           | outbox.c   |
+ * | 25     | the guards let everything pass                                       | guard.c    |
  */
 #pragma once
 

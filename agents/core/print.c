@@ -1,6 +1,7 @@
 #include "internal.h"
 
 #define MAPPING_BYTES_MAX (1024u * 1024u)
+#define JUDGED_BYTES_MAX  (16u * 1024u * 1024u)
 #define NULL_CELL         UINT32_MAX
 
 /* A mapping written out, so that any change of it changes the hash of every row. */
@@ -48,6 +49,16 @@ static void add_field(text *t, const lth_map_field *map)
     }
 }
 
+static void add_terms(text *t, const lth_map_term *terms, uint32_t n)
+{
+    add_u32(t, n);
+    for (uint32_t i = 0; i < n; i++) {
+        add_u32(t, (uint32_t)terms[i].field);
+        add_u32(t, (uint32_t)terms[i].column);
+        add_string(t, terms[i].constant);
+    }
+}
+
 lth_err lth_agent__mapping_print(const lth_hasher *h, const lth_mapping *mapping,
                                  uint8_t out[PRINT_SIZE])
 {
@@ -63,6 +74,56 @@ lth_err lth_agent__mapping_print(const lth_hasher *h, const lth_mapping *mapping
     add_u32(&t, mapping->n_fields);
     for (uint32_t i = 0; i < mapping->n_fields; i++) {
         add_field(&t, &mapping->fields[i]);
+    }
+    for (uint32_t i = 0; i < mapping->n_match; i++) {
+        add_terms(&t, mapping->match[i].terms, mapping->match[i].n_terms);
+    }
+    if (mapping->n_match > 0) { /* prints of other tables stay what they were */
+        add_terms(&t, mapping->complete_for, mapping->n_complete_for);
+    }
+    if (t.err == LTH_OK) {
+        lth_agent__print(h, lth_buf_slice(&t.buf), out);
+    }
+    lth_buf_fini(&t.buf);
+    return t.err;
+}
+
+static void add_list(text *t, const lth_codelist *list)
+{
+    add_string(t, list->name);
+    add_u32(t, list->n_codes);
+    for (uint32_t i = 0; i < list->n_codes; i++) {
+        const lth_code *code = &list->codes[i];
+        add_string(t, code->code);
+        add_u32(t, code->from);
+        add_u32(t, code->to);
+        add_string(t, code->parent);
+    }
+}
+
+static void add_rule(text *t, const lth_rule *rule)
+{
+    add_u32(t, rule->number);
+    add_u32(t, (uint32_t)rule->severity);
+    add_u32(t, rule->field);
+    add_u32(t, lth_expr_cost(rule->check));
+    add_u32(t, rule->when != NULL ? lth_expr_cost(rule->when) : 0);
+    add_string(t, rule->text.vi);
+}
+
+lth_err lth_agent__judge_print(const lth_hasher *h, const lth_schema *schema, const lth_dataset *ds,
+                               uint8_t out[PRINT_SIZE])
+{
+    text t = {.err = LTH_OK};
+    lth_buf_init(&t.buf, JUDGED_BYTES_MAX);
+    add_u32(&t, schema != NULL ? schema->dict_ver : 0);
+    for (uint32_t i = 0; i < ds->n_rules; i++) {
+        add_rule(&t, &ds->rules[i]);
+    }
+    for (uint32_t i = 0; i < ds->n_fields; i++) {
+        if (ds->fields[i].codes != NULL) {
+            add_list(&t, ds->fields[i].codes);
+        }
     }
     if (t.err == LTH_OK) {
         lth_agent__print(h, lth_buf_slice(&t.buf), out);

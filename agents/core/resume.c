@@ -190,7 +190,8 @@ static lth_err begin_epoch(agent_ctx *c, const lth_grant *grant)
         c->index = i;
         c->table = &c->school->tables[i];
         c->table->due = c->now.mono;
-        err = lth_agent__resync_mark(c, RESYNC_DUE);
+        memset(c->table->cut_to.b, 0, sizeof c->table->cut_to.b);
+        err = lth_agent__resync_mark(c, c->table->kept ? RESYNC_CUTTING : RESYNC_DUE);
     }
     return err;
 }

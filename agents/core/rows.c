@@ -17,6 +17,7 @@ static void report(agent_ctx *c, const char *event, const char *detail)
 {
     lth_scan_info *info = &c->scan->info;
     info->invalid++;
+    c->scan->held++;
     if (info->detail[0] == '\0') {
         (void)lth_format(info->detail, sizeof info->detail, "%s", detail);
     }
@@ -27,14 +28,21 @@ static void report(agent_ctx *c, const char *event, const char *detail)
     c->scan->unsendable = true;
 }
 
-lth_err lth_agent__row_load(agent_ctx *c, const lth_cell *cells)
+lth_err lth_agent__row_load(agent_ctx *c, const lth_cell *cells, uint32_t number)
 {
     agent_row *row = &c->self->row;
     lth_arena_reset(c->self->rows);
     row->cells = cells;
+    row->number = number;
+    row->known = false;
+    row->prints.has = 0;
+    row->prints.scoped = false;
+    lth_agent__row_print(c->self, c->table, cells, row->hash);
+    if (c->table->matched) {
+        return LTH_OK;
+    }
     row->local_key = lth_agent__local_key(c->table->mapping, cells);
     lth_agent__print(&c->self->env.hasher, row->local_key, row->key);
-    lth_agent__row_print(c->self, c->table, cells, row->hash);
     lth_err err = lth_agent__map_get(c, row->key, &row->old);
     row->known = err == LTH_OK;
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
@@ -54,10 +62,9 @@ static void fill_record(agent_ctx *c, const lth_mapped_row *mapped)
     }
 }
 
-/* The natural key, and whether it is one: a faulty one is nobody's. */
-static void find_natural(agent_ctx *c, agent_row *row)
+/* A faulty natural key is nobody's. */
+void lth_agent__row_natural(agent_row *row, const lth_hasher *h, const lth_dataset *ds)
 {
-    const lth_dataset *ds = c->table->mapping->dataset;
     row->natural = (lth_slice){0};
     for (uint32_t i = 0; i < row->mapped.n_groups; i++) {
         if (row->mapped.groups[i].number == ds->natural_group) {
@@ -68,7 +75,28 @@ static void find_natural(agent_ctx *c, agent_row *row)
     LTH_ASSERT(group != NULL);
     row->natural_sound =
         row->natural.n > 0 && lth_group_check(group, row->natural, NULL) == LTH_REFUSE_none;
-    lth_agent__print(&c->self->env.hasher, row->natural, row->natural_print);
+    lth_agent__print(h, row->natural, row->natural_print);
+}
+
+/* Has it errors that are not a matter of rules, lists and other fields? */
+static bool unreadable(const lth_findings *findings)
+{
+    uint32_t healable = 0;
+    for (uint32_t i = 0; i < findings->n; i++) {
+        lth_refusal code = findings->items[i].code;
+        bool error = findings->items[i].severity == LTH_SEVERITY_ERROR;
+        healable +=
+            error && (code == LTH_REFUSE_unknown_code || code == LTH_REFUSE_code_not_in_force ||
+                      code == LTH_REFUSE_broken_rule || code == LTH_REFUSE_missing_required);
+    }
+    return healable < findings->errors;
+}
+
+static lth_err too_large(agent_ctx *c)
+{
+    report(c, "row_too_large", "a row is larger than a record may be");
+    return lth_agent__finding_own(c, LTH_REFUSE_too_large, 0, "Hàng quá lớn: bớt chữ trong các ô.",
+                                  "The row is too large: shorten its cells.");
 }
 
 lth_err lth_agent__row_map(agent_ctx *c, bool *fits)
@@ -81,21 +109,24 @@ lth_err lth_agent__row_map(agent_ctx *c, bool *fits)
     }
     lth_err err = size > ROW_CELLS_MAX
                       ? LTH_E_LIMIT
-                      : lth_map_row(&row->mapped, mapping, NULL, row->cells, 0, c->self->rows);
+                      : lth_map_row(&row->mapped, mapping, c->self->env.schema, row->cells,
+                                    lth_day_of(c->now.wall_ms), c->self->rows);
     if (err == LTH_OK) {
+        row->unreadable = unreadable(&row->mapped.findings);
         fill_record(c, &row->mapped);
         err = lth_agent__widest(&c->self->record) > LTH_RECORD_MAX ? LTH_E_LIMIT : LTH_OK;
     }
     *fits = err == LTH_OK;
     if (err == LTH_E_LIMIT) {
-        report(c, "row_too_large", "a row is larger than a record may be");
-        return LTH_OK;
+        return too_large(c);
     }
     if (err == LTH_OK) {
-        find_natural(c, row);
+        lth_agent__row_natural(row, &c->self->env.hasher, mapping->dataset);
     }
     return err;
 }
+
+/* ---- what is stored and sent ---- */
 
 /* The broker holds this version and goes on with the one before, which keeps its natural key. */
 static lth_err keep_natural(agent_ctx *c, agent_map_row *fresh)
@@ -112,15 +143,28 @@ static lth_err keep_natural(agent_ctx *c, agent_map_row *fresh)
     return free ? lth_agent__natural_claim(c, print, row->key) : err;
 }
 
+/* What a row that went back is compared with. */
+static void remember_before(const agent_ctx *c, agent_map_row *fresh)
+{
+    const agent_row *row = &c->self->row;
+    bool same = row->known && memcmp(row->hash, row->old.hash, PRINT_SIZE) == 0;
+    if (row->known && (same ? (row->old.flags & MAP_BEFORE) != 0 : !c->table->remapped)) {
+        fresh->flags |= MAP_BEFORE;
+        memcpy(fresh->before, same ? row->old.before : row->old.hash, PRINT_SIZE);
+    }
+}
+
 /* Map and natmap as they are after this row; releases the natural key it had before. */
 static lth_err remember(agent_ctx *c, const lth_id *id, bool clash)
 {
     agent_row *row = &c->self->row;
-    agent_map_row fresh = {.record_id = *id, .natural = row->natural};
+    agent_map_row fresh = {.record_id = *id, .natural = row->natural, .prints = row->prints};
     lth_err err = LTH_OK;
     memcpy(fresh.hash, row->hash, PRINT_SIZE);
     bool invalid = clash || row->mapped.findings.errors > 0;
-    fresh.flags = (uint8_t)((invalid ? MAP_INVALID : 0) | (clash ? MAP_CLASH : 0));
+    fresh.flags = (uint8_t)((invalid ? MAP_INVALID : 0) | (clash ? MAP_CLASH : 0) |
+                            (row->warned ? MAP_WARNED : 0) | (c->table->matched ? MAP_MATCH : 0));
+    remember_before(c, &fresh);
     bool had = row->known && (row->old.flags & MAP_HAS_NATURAL) != 0;
     if ((invalid || !row->natural_sound) && had) {
         err = keep_natural(c, &fresh);
@@ -131,7 +175,36 @@ static lth_err remember(agent_ctx *c, const lth_id *id, bool clash)
         fresh.flags |= MAP_HAS_NATURAL;
         err = lth_agent__natural_claim(c, row->natural_print, row->key);
     }
+    if (err == LTH_OK && c->table->matched) {
+        err =
+            lth_agent__match_index(c, row->key, row->known ? &row->old.prints : NULL, &row->prints);
+    }
     return err == LTH_OK ? lth_agent__map_put(c, row->key, &fresh) : err;
+}
+
+static void count_change(agent_ctx *c, bool invalid)
+{
+    agent_scan *scan = c->scan;
+    bool known = c->self->row.known;
+    scan->info.changed++;
+    scan->info.fresh += known ? 0 : 1;
+    scan->info.invalid += invalid ? 1 : 0;
+    scan->held += invalid ? 1 : 0;
+    scan->fresh += !invalid && !known ? 1 : 0;
+    scan->changed += !invalid && known ? 1 : 0;
+}
+
+static lth_err identify(agent_ctx *c, lth_id *id, bool *collides)
+{
+    lth_err err = lth_agent__id_new(c, &c->self->row, id);
+    *collides = err == LTH_E_EXISTS;
+    if (!*collides) {
+        return err;
+    }
+    report(c, "id_collision", "two local keys give one record id");
+    return lth_agent__finding_own(c, LTH_REFUSE_id_collision, 0,
+                                  "Mã nguồn của hàng này đã thuộc bản ghi khác.",
+                                  "This row's own number belongs to another record.");
 }
 
 lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash)
@@ -141,15 +214,19 @@ lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash)
     lth_err err = LTH_OK;
     lth_id id = row->old.record_id;
     if (!row->known) {
-        err = lth_agent__id_new(c, row, &id);
-        if (err == LTH_E_EXISTS) {
-            report(c, "id_collision", "two local keys give one record id");
-            return LTH_OK;
+        bool collides;
+        err = identify(c, &id, &collides);
+        if (err != LTH_OK || collides) {
+            return err;
         }
     }
-    if (err == LTH_OK) {
-        err = remember(c, &id, clash);
+    err = lth_agent__findings(c, &id);
+    if (err == LTH_OK && clash) {
+        err = lth_agent__finding_own(c, LTH_REFUSE_natural_key_taken, 0,
+                                     "Khoá của hàng này đã thuộc bản ghi khác trong tệp.",
+                                     "This row's key belongs to another record of the file.");
     }
+    err = err == LTH_OK ? remember(c, &id, clash) : err;
     if (err != LTH_OK) {
         return err;
     }
@@ -157,35 +234,171 @@ lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash)
     record->op = op;
     record->record_id = id;
     record->flags = invalid ? LTH_RECORD_INVALID : 0;
-    c->scan->info.changed++;
-    c->scan->info.invalid += invalid ? 1 : 0;
-    return lth_agent__emit(c);
+    count_change(c, invalid);
+    err = c->table->kept ? lth_agent__spool_put(c, LTH_A_state) : LTH_OK;
+    return err == LTH_OK ? lth_agent__emit(c) : err;
 }
 
-/* New or changed. */
-static lth_err on_change(agent_ctx *c)
+/* ---- what is decided ---- */
+
+/* As it was sent: no version. A file's row still says where it stands and what is found in it. */
+static lth_err keep(agent_ctx *c)
 {
     agent_row *row = &c->self->row;
-    bool fits;
-    lth_err err = lth_agent__row_map(c, &fits);
-    if (err != LTH_OK || !fits) {
-        return err;
+    lth_record_new *record = &c->self->record;
+    bool invalid = (row->old.flags & MAP_INVALID) != 0;
+    lth_err err = lth_agent__findings(c, &row->old.record_id);
+    uint8_t flags =
+        (uint8_t)((row->old.flags & ~(MAP_WARNED | MAP_JUDGE)) | (row->warned ? MAP_WARNED : 0));
+    c->scan->info.invalid += invalid ? 1 : 0;
+    c->scan->held += invalid ? 1 : 0;
+    if (err == LTH_OK && flags != row->old.flags) {
+        row->old.flags = flags;
+        err = lth_agent__map_put(c, row->key, &row->old);
     }
-    if (row->natural_sound) {
-        uint8_t owner[PRINT_SIZE];
-        err = lth_agent__natural_owner(c, row->natural_print, owner);
-        if (err == LTH_OK && memcmp(owner, row->key, PRINT_SIZE) != 0) {
-            return lth_agent__defer(c);
-        }
+    if (err == LTH_OK && c->table->kept && lth_agent__upload(c) != NULL) {
+        record->record_id = row->old.record_id;
+        record->flags = invalid ? LTH_RECORD_INVALID : 0;
+        err = lth_agent__spool_put(c, LTH_A_state);
     }
-    return err == LTH_OK || err == LTH_E_NOT_FOUND ? lth_agent__row_store(c, LTH_OP_STATE, false)
-                                                   : err;
+    return err;
 }
 
-lth_err lth_agent__on_row(agent_ctx *c, const lth_cell *cells)
+/* Put off until it is known how many rows went back (internal.h, guards). */
+static lth_err on_back(agent_ctx *c)
 {
     agent_scan *scan = c->scan;
-    if (scan->state != SCAN_READING || scan->stopped) {
+    bool room = false;
+    lth_agent__set_add(&scan->old, c->self->row.key);
+    lth_err err = scan->old_spilled ? LTH_OK : lth_agent__defer(c, DEFER_BACK, &room);
+    scan->old_spilled = scan->old_spilled || !room;
+    return err;
+}
+
+static lth_err on_change(agent_ctx *c, lth_op op)
+{
+    const agent_row *row = &c->self->row;
+    uint8_t owner[PRINT_SIZE];
+    lth_err err = row->natural_sound ? lth_agent__natural_owner(c, row->natural_print, owner)
+                                     : LTH_E_NOT_FOUND;
+    if (err == LTH_OK && memcmp(owner, row->key, PRINT_SIZE) != 0) {
+        bool room;
+        err = lth_agent__defer(c, DEFER_NATURAL, &room);
+        if (err == LTH_OK && !room) {
+            lth_agent__fault(c, LTH_SCAN_incomplete,
+                             "too many rows with another row's natural key");
+            c->scan->stopped = true;
+        }
+        return err;
+    }
+    return err == LTH_OK || err == LTH_E_NOT_FOUND ? lth_agent__row_store(c, op, false) : err;
+}
+
+lth_err lth_agent__row_take(agent_ctx *c, lth_op op)
+{
+    const agent_row *row = &c->self->row;
+    bool invalid = row->mapped.findings.errors > 0;
+    bool same = row->known && memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0 &&
+                (row->old.flags & MAP_CLASH) == 0;
+    if (same && !c->scan->spooling && invalid == ((row->old.flags & MAP_INVALID) != 0)) {
+        return keep(c);
+    }
+    bool back = row->known && !same && !c->table->remapped && (row->old.flags & MAP_BEFORE) != 0 &&
+                memcmp(row->old.before, row->hash, PRINT_SIZE) == 0;
+    return back ? on_back(c) : on_change(c, op);
+}
+
+/* ---- rows with a key of their own ---- */
+
+static const char *key_column(const agent_ctx *c)
+{
+    return c->table->mapping->columns[c->table->mapping->key_column];
+}
+
+/* In a file one bad row harms only itself; it may be anybody's, so nothing ends. */
+static lth_err on_null_key(agent_ctx *c, const lth_cell *cells, uint32_t number)
+{
+    if (lth_agent__upload(c) == NULL) {
+        lth_agent__fault(c, LTH_SCAN_null_key, key_column(c));
+        return LTH_OK;
+    }
+    agent_row *row = &c->self->row;
+    row->cells = cells;
+    row->number = number;
+    lth_agent__row_print(c->self, c->table, cells, row->hash);
+    c->scan->never_ends = true;
+    c->scan->info.invalid++;
+    c->scan->held++;
+    return lth_agent__finding_own(c, LTH_REFUSE_missing_required, 0, "Hàng thiếu khoá.",
+                                  "The row has no key.");
+}
+
+static lth_err on_keyed(agent_ctx *c, const lth_cell *cells, uint32_t number)
+{
+    agent_scan *scan = c->scan;
+    const agent_row *row = &c->self->row;
+    if (lth_agent__local_key(c->table->mapping, cells).n == 0) {
+        return on_null_key(c, cells, number);
+    }
+    lth_err err = lth_agent__row_load(c, cells, number);
+    if (err != LTH_OK) {
+        return err;
+    }
+    switch (lth_agent__seen_add(&scan->seen, row->key)) {
+    case SEEN_NOMEM:
+        return LTH_E_NOMEM;
+    case SEEN_TWICE:
+        if (scan->seen.tracked) {
+            return lth_agent__row_again(c);
+        }
+        lth_agent__fault(c, LTH_SCAN_duplicate_key, key_column(c));
+        return LTH_OK;
+    case SEEN_NEW:
+        lth_agent__row_seen(c);
+        break;
+    }
+    bool same = row->known && memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0 &&
+                (row->old.flags & (MAP_CLASH | MAP_JUDGE)) == 0;
+    if (same && !scan->spooling && !scan->judging) {
+        scan->info.invalid += (row->old.flags & MAP_INVALID) != 0 ? 1 : 0;
+        scan->info.warned += (row->old.flags & MAP_WARNED) != 0 ? 1 : 0;
+        return LTH_OK;
+    }
+    bool fits;
+    err = lth_agent__row_map(c, &fits);
+    return err == LTH_OK && fits ? lth_agent__row_take(c, LTH_OP_STATE) : err;
+}
+
+void lth_agent__row_seen(agent_ctx *c)
+{
+    if (c->scan->seen.tracked) {
+        agent_where *where = lth_agent__seen_where(&c->scan->seen, c->self->row.key);
+        where->row = c->self->row.number;
+        memcpy(where->hash, c->self->row.hash, PRINT_SIZE);
+    }
+}
+
+lth_err lth_agent__row_again(agent_ctx *c)
+{
+    const agent_row *row = &c->self->row;
+    const agent_where *where = lth_agent__seen_where(&c->scan->seen, row->key);
+    char vi[80], en[80];
+    if (memcmp(where->hash, row->hash, PRINT_SIZE) == 0) {
+        return LTH_OK;
+    }
+    (void)lth_format(vi, sizeof vi, "Đã có ở hàng %u với nội dung khác: chỉ giữ một hàng.",
+                     (unsigned)where->row);
+    (void)lth_format(en, sizeof en, "Already in row %u with other contents: keep one of them.",
+                     (unsigned)where->row);
+    c->scan->info.invalid++;
+    c->scan->held++;
+    return lth_agent__finding_own(c, LTH_REFUSE_natural_key_taken, 0, vi, en);
+}
+
+lth_err lth_agent__on_row(agent_ctx *c, const lth_cell *cells, uint32_t number)
+{
+    agent_scan *scan = c->scan;
+    if (scan->state != SCAN_READING || scan->read || scan->stopped) {
         return LTH_OK;
     }
     if (scan->info.rows == LTH_SCAN_ROWS_MAX) {
@@ -195,31 +408,9 @@ lth_err lth_agent__on_row(agent_ctx *c, const lth_cell *cells)
         return LTH_OK;
     }
     scan->info.rows++;
-    if (lth_agent__local_key(c->table->mapping, cells).n == 0) {
-        lth_agent__fault(c, LTH_SCAN_null_key,
-                         c->table->mapping->columns[c->table->mapping->key_column]);
-        return LTH_OK;
+    if (!c->table->matched) {
+        return on_keyed(c, cells, number);
     }
-    lth_err err = lth_agent__row_load(c, cells);
-    if (err != LTH_OK) {
-        return err;
-    }
-    const agent_row *row = &c->self->row;
-    switch (lth_agent__seen_add(&scan->seen, row->key)) {
-    case SEEN_NOMEM:
-        return LTH_E_NOMEM;
-    case SEEN_TWICE:
-        lth_agent__fault(c, LTH_SCAN_duplicate_key,
-                         c->table->mapping->columns[c->table->mapping->key_column]);
-        return LTH_OK;
-    case SEEN_NEW:
-        break;
-    }
-    bool same = row->known && memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0 &&
-                (row->old.flags & MAP_CLASH) == 0;
-    if (same && !scan->spooling) {
-        scan->info.invalid += (row->old.flags & MAP_INVALID) != 0 ? 1 : 0;
-        return LTH_OK;
-    }
-    return on_change(c);
+    lth_err err = lth_agent__row_load(c, cells, number);
+    return err == LTH_OK ? lth_agent__match_row(c, false) : err;
 }

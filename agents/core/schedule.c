@@ -1,5 +1,3 @@
-#include <stdlib.h>
-
 #include "internal.h"
 
 #define BACKOFF_MOST LTH_MONO_S(15 * 60)
@@ -13,13 +11,14 @@ static uint32_t draw_jitter(lth_agent *self)
     return lth_get32(bytes) % 1001;
 }
 
-/* Doubles with every fault of the source. A table that is only locked, or has bad keys, is read as
- * often as ever: a bad row harms only itself. */
+/* Doubles with every fault of the source. A table that is only locked, has bad keys or waits for a
+ * person's word is read as often as ever: a bad row harms only itself. */
 lth_mono lth_agent__backoff(const agent_table *table)
 {
     lth_mono every = LTH_MONO_MS(table->every_ms);
     if (table->fault == LTH_SCAN_none || table->fault == LTH_SCAN_locked ||
-        table->fault == LTH_SCAN_null_key || table->fault == LTH_SCAN_duplicate_key) {
+        table->fault == LTH_SCAN_null_key || table->fault == LTH_SCAN_duplicate_key ||
+        lth_agent__guard_fault(table->fault)) {
         return 0;
     }
     lth_mono wait = every;
@@ -30,11 +29,12 @@ lth_mono lth_agent__backoff(const agent_table *table)
     return wait > every ? wait : every;
 }
 
-/* Earliest instant at which a table may be read; NEVER while its snapshot is being cut. */
+/* Earliest instant at which a table may be read; NEVER while its snapshot is being cut, or when
+ * only files bring its rows. */
 static lth_mono due(const agent_school *school, uint32_t table)
 {
     const agent_table *t = &school->tables[table];
-    if (t->resync == RESYNC_CUTTING) {
+    if (t->resync == RESYNC_CUTTING || t->every_ms == 0) {
         return LTH_MONO_NEVER;
     }
     if (school->scan_now) {
@@ -60,25 +60,15 @@ static uint64_t due_tables(const agent_school *school, lth_mono now)
 static lth_err begin(lth_agent *self, uint32_t index, uint64_t tables)
 {
     agent_school *school = &self->schools[index];
-    uint32_t n = school->conf->n_tables;
-    agent_round *round = calloc(1, sizeof *round + n * sizeof *round->scans);
-    if (round == NULL) {
-        return LTH_E_NOMEM;
-    }
-    round->tables = tables;
-    round->started_ms = self->now.wall_ms;
-    school->round = round;
     school->scan_now = false;
-    self->rounds++;
     uint32_t jitter = draw_jitter(self);
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < school->conf->n_tables; i++) {
         if ((tables >> i & 1) != 0) {
             lth_mono every = LTH_MONO_MS(school->tables[i].every_ms);
             school->tables[i].due = self->now.mono + every + every / 10000 * jitter;
         }
     }
-    agent_item item = {.kind = ITEM_SCAN, .school = index, .tables = tables};
-    return lth_agent__push(self, &item);
+    return lth_agent__round_begin(self, index, tables, NULL);
 }
 
 /* Longest overdue first: with few places for many schools nobody starves. */

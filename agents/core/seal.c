@@ -62,7 +62,7 @@ lth_err lth_agent__emit(agent_ctx *c)
     lth_agent *self = c->self;
     agent_school *school = c->school;
     if (c->scan->spooling) {
-        return lth_agent__spool_put(c);
+        return lth_agent__spool_put(c, LTH_A_spool);
     }
     agent_change *change = copy_change(self, &self->record);
     if (change == NULL) {
@@ -83,7 +83,8 @@ lth_err lth_agent__emit(agent_ctx *c)
 
 bool lth_agent_step_full(const lth_agent *self)
 {
-    return self->n_changes >= STEP_RECORDS_MAX || self->changes_size >= STEP_BYTES_MAX;
+    return self->n_changes >= STEP_RECORDS_MAX || self->changes_size >= STEP_BYTES_MAX ||
+           self->state_size >= STATE_BYTES_MAX;
 }
 
 lth_err lth_agent__seal_batch(agent_ctx *c, lth_batch_builder *b, lth_batch_kind kind,
@@ -96,7 +97,7 @@ lth_err lth_agent__seal_batch(agent_ctx *c, lth_batch_builder *b, lth_batch_kind
     lth_batch_header header = {.kind = (uint8_t)kind,
                                .origin = c->school->conf->org,
                                .epoch = head->at.epoch,
-                               .dict_ver = c->self->env.dict_ver,
+                               .dict_ver = c->self->env.schema->dict_ver,
                                .batch_seq = head->at.seq + 1,
                                .source_time_ms = c->now.wall_ms,
                                .stream = LTH_STREAM_OWN};
@@ -148,7 +149,12 @@ static lth_err seal_front(agent_ctx *c, lth_batch_builder *b)
     if (lane == LTH_LANE_LIVE && school->round != NULL) {
         school->round->sealed_live = true;
     }
-    return lth_agent__seal_batch(c, b, LTH_KIND_DELTA, lane);
+    lth_err err = lth_agent__seal_batch(c, b, LTH_KIND_DELTA, lane);
+    agent_upload *upload = lth_agent__upload(c);
+    if (upload != NULL && upload->row.first_seq == 0) {
+        upload->row.first_seq = school->head.at.seq;
+    }
+    return err;
 }
 
 static lth_err seal_changes(agent_ctx *c)
@@ -182,8 +188,14 @@ static lth_err seal_school(agent_ctx *c, bool wait)
 {
     agent_school *school = c->school;
     lth_err err = school->round != NULL ? lth_agent__round_work(c) : LTH_OK;
+    if (err == LTH_OK && lth_agent__rejudge_due(school)) {
+        err = lth_agent__rejudge(c);
+    }
     if (err == LTH_OK && school->first != NULL && !wait) {
         err = seal_changes(c);
+        if (err == LTH_OK && lth_agent__upload(c) != NULL) {
+            err = lth_agent__upload_save(c);
+        }
     }
     if (err == LTH_OK && lth_agent__cut_due(c->self, school)) {
         err = lth_agent__cut(c);
@@ -192,7 +204,7 @@ static lth_err seal_school(agent_ctx *c, bool wait)
         err = save_head(c);
     }
     if (err == LTH_OK && school->round != NULL && school->first == NULL) {
-        lth_agent__round_finish(c);
+        err = lth_agent__round_finish(c);
     }
     return err;
 }
@@ -215,6 +227,7 @@ lth_err lth_agent_seal(lth_agent *self, lth_txn *txn, lth_now now, lth_diag *dia
     if (!self->seal_waited) {
         self->n_changes = 0;
         self->changes_size = 0;
+        self->state_size = 0;
         if (self->changes != NULL) {
             lth_arena_reset(self->changes);
         }

@@ -20,16 +20,25 @@ static bool grow(agent_seen *seen)
 {
     uint32_t cap = seen->cap == 0 ? FIRST_CAP : seen->cap * 2;
     uint8_t(*slots)[PRINT_SIZE] = calloc(cap, PRINT_SIZE);
-    if (slots == NULL) {
+    agent_where *where = seen->tracked ? calloc(cap, sizeof *where) : NULL;
+    if (slots == NULL || (seen->tracked && where == NULL)) {
+        free(slots);
+        free(where);
         return false;
     }
     for (uint32_t i = 0; i < seen->cap; i++) {
         if (memcmp(seen->slots[i], EMPTY, PRINT_SIZE) != 0) {
-            memcpy(place(slots, cap, seen->slots[i]), seen->slots[i], PRINT_SIZE);
+            uint8_t *slot = place(slots, cap, seen->slots[i]);
+            memcpy(slot, seen->slots[i], PRINT_SIZE);
+            if (seen->tracked) {
+                where[(size_t)(slot - slots[0]) / PRINT_SIZE] = seen->where[i];
+            }
         }
     }
     free(seen->slots);
+    free(seen->where);
     seen->slots = slots;
+    seen->where = where;
     seen->cap = cap;
     return true;
 }
@@ -61,8 +70,19 @@ bool lth_agent__seen_has(const agent_seen *seen, const uint8_t key[PRINT_SIZE])
     return seen->cap > 0 && memcmp(place(seen->slots, seen->cap, key), key, PRINT_SIZE) == 0;
 }
 
+agent_where *lth_agent__seen_where(agent_seen *seen, const uint8_t key[PRINT_SIZE])
+{
+    LTH_ASSERT(seen->tracked && lth_agent__seen_has(seen, key));
+    if (memcmp(key, EMPTY, PRINT_SIZE) == 0) {
+        return &seen->zero_where;
+    }
+    const uint8_t *slot = place(seen->slots, seen->cap, key);
+    return &seen->where[(size_t)(slot - seen->slots[0]) / PRINT_SIZE];
+}
+
 void lth_agent__seen_fini(agent_seen *seen)
 {
     free(seen->slots);
+    free(seen->where);
     *seen = (agent_seen){0};
 }

@@ -50,7 +50,7 @@ lth_err lth_agent__resync_mark(agent_ctx *c, agent_resync state)
                       LTH_PUT);
 }
 
-/* ---- the spool ---- */
+/* ---- the spool; of files `state`, which has the same rows behind where each of them stood ---- */
 
 static bool in_spool_of(const agent_ctx *c, lth_slice key)
 {
@@ -59,16 +59,20 @@ static bool in_spool_of(const agent_ctx *c, lth_slice key)
     return key.n == KEY_SIZE && memcmp(key.p, prefix, TABLE_KEY_SIZE) == 0;
 }
 
-static lth_err spool_first(const agent_ctx *c, lth_cursor *cursor, lth_slice *key, lth_slice *value)
+lth_err lth_agent__spool_after(agent_ctx *c, lth_cursor *cursor, const lth_id *after,
+                               lth_slice *key, lth_slice *value)
 {
-    uint8_t prefix[TABLE_KEY_SIZE];
+    uint8_t bytes[KEY_SIZE];
     lth_slice from =
-        lth_agent__table_key(prefix, &c->school->conf->org, c->table->mapping->dataset->number);
+        lth_agent__key(bytes, &c->school->conf->org, c->table->mapping->dataset->number, after->b);
     lth_err err = lth_cursor_seek(cursor, from, key, value);
+    if (err == LTH_OK && lth_slice_equal(*key, from)) {
+        err = lth_cursor_next(cursor, key, value);
+    }
     return err == LTH_OK && !in_spool_of(c, *key) ? LTH_E_NOT_FOUND : err;
 }
 
-static lth_err spool_next(const agent_ctx *c, lth_cursor *cursor, lth_slice *key, lth_slice *value)
+lth_err lth_agent__spool_next(agent_ctx *c, lth_cursor *cursor, lth_slice *key, lth_slice *value)
 {
     lth_err err = lth_cursor_next(cursor, key, value);
     return err == LTH_OK && !in_spool_of(c, *key) ? LTH_E_NOT_FOUND : err;
@@ -82,31 +86,40 @@ lth_err lth_agent__spool_clear(agent_ctx *c)
     if (err != LTH_OK) {
         return err;
     }
-    err = spool_first(c, cursor, &key, &value);
+    static const lth_id FIRST;
+    err = lth_agent__spool_after(c, cursor, &FIRST, &key, &value);
     while (err == LTH_OK) {
         err = lth_cursor_del(cursor);
-        err = err == LTH_OK ? spool_next(c, cursor, &key, &value) : err;
+        err = err == LTH_OK ? lth_agent__spool_next(c, cursor, &key, &value) : err;
     }
     lth_cursor_close(&cursor);
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
-lth_err lth_agent__spool_put(agent_ctx *c)
+lth_err lth_agent__spool_put(agent_ctx *c, uint32_t table)
 {
+    const agent_row *row = &c->self->row;
+    const agent_upload *upload = lth_agent__upload(c);
     const lth_record_new *record = &c->self->record;
+    bool state = table == LTH_A_state;
     uint8_t bytes[KEY_SIZE], *to;
-    size_t size = SPOOL_FIXED;
+    size_t size = (state ? STATE_FIXED : 0) + SPOOL_FIXED;
     for (uint32_t i = 0; i < record->n_groups; i++) {
         size += GROUP_FIXED + record->groups[i].value.n;
     }
     lth_slice key =
         lth_agent__key(bytes, &c->school->conf->org, record->dataset, record->record_id.b);
-    lth_err err = lth_put_reserve(c->txn, LTH_A_spool, key, size, LTH_PUT, &to);
+    lth_err err = lth_put_reserve(c->txn, table, key, size, LTH_PUT, &to);
     if (err != LTH_OK) {
         return err;
     }
     lth_wr wr = lth_wr_of(to, size);
-    lth_wr32(&wr, record->flags);
+    if (state) {
+        lth_wr64(&wr, upload != NULL ? upload->number : row->stood_in);
+        lth_wr32(&wr, row->number);
+        c->self->state_size += size;
+    }
+    lth_wr32(&wr, record->flags | (state && row->unreadable ? STATE_UNREADABLE : 0));
     lth_wr64(&wr, record->src_commit_time_ms);
     lth_wr8(&wr, (uint8_t)record->n_groups);
     for (uint32_t i = 0; i < record->n_groups; i++) {
@@ -118,14 +131,17 @@ lth_err lth_agent__spool_put(agent_ctx *c)
     return LTH_OK;
 }
 
-/* A spooled row as a record; its values are borrowed. */
-static bool spool_decode(const agent_ctx *c, lth_slice key, lth_slice value, lth_record_new *out)
+bool lth_agent__spool_decode(const agent_ctx *c, lth_slice key, lth_slice value,
+                             lth_record_new *out)
 {
     lth_rd rd = lth_rd_of(value);
     out->op = LTH_OP_STATE;
     out->dataset = c->table->mapping->dataset->number;
     memcpy(out->record_id.b, key.p + TABLE_KEY_SIZE, sizeof out->record_id.b);
     out->src_version = 0;
+    if (c->table->kept) {
+        (void)lth_rd_bytes(&rd, STATE_FIXED);
+    }
     out->flags = lth_rd32(&rd);
     out->src_commit_time_ms = lth_rd64(&rd);
     out->n_groups = lth_rd8(&rd);
@@ -138,6 +154,14 @@ static bool spool_decode(const agent_ctx *c, lth_slice key, lth_slice value, lth
         out->groups[i].value = lth_slice_of(lth_rd_bytes(&rd, n), n);
     }
     return lth_rd_done(&rd);
+}
+
+/* One row of a chunk. */
+static bool chunk_row(const agent_ctx *c, lth_slice key, lth_slice value, lth_record_new *out)
+{
+    bool fine = lth_agent__spool_decode(c, key, value, out);
+    out->flags &= ~STATE_UNREADABLE;
+    return fine;
 }
 
 /* ---- chunks ---- */
@@ -172,9 +196,9 @@ static lth_err measure(agent_ctx *c, lth_cursor *cursor, chunk *out)
     lth_slice key, value;
     size_t size = RANGE_WIDEST;
     *out = (chunk){.last = false};
-    lth_err err = spool_first(c, cursor, &key, &value);
+    lth_err err = lth_agent__spool_after(c, cursor, &c->table->cut_to, &key, &value);
     while (err == LTH_OK) {
-        if (!spool_decode(c, key, value, record)) {
+        if (!chunk_row(c, key, value, record)) {
             return LTH_E_STORE_CORRUPT;
         }
         size += lth_agent__widest(record);
@@ -183,7 +207,7 @@ static lth_err measure(agent_ctx *c, lth_cursor *cursor, chunk *out)
         }
         out->n++;
         out->to = record->record_id;
-        err = spool_next(c, cursor, &key, &value);
+        err = lth_agent__spool_next(c, cursor, &key, &value);
     }
     if (err != LTH_E_NOT_FOUND) {
         return err;
@@ -222,13 +246,16 @@ static lth_err add_range(agent_ctx *c, lth_batch_builder *b, const chunk *next)
 static lth_err add_rows(agent_ctx *c, lth_cursor *cursor, lth_batch_builder *b, uint32_t n)
 {
     lth_slice key, value;
-    lth_err err = n > 0 ? spool_first(c, cursor, &key, &value) : LTH_OK;
+    lth_err err =
+        n > 0 ? lth_agent__spool_after(c, cursor, &c->table->cut_to, &key, &value) : LTH_OK;
     for (uint32_t i = 0; i < n && err == LTH_OK; i++) {
-        bool fine = spool_decode(c, key, value, &c->self->record);
+        bool fine = chunk_row(c, key, value, &c->self->record);
         err = fine ? add(c, b) : LTH_E_STORE_CORRUPT;
-        err = err == LTH_OK ? lth_cursor_del(cursor) : err;
+        if (err == LTH_OK && !c->table->kept) {
+            err = lth_cursor_del(cursor);
+        }
         if (err == LTH_OK && i + 1 < n) {
-            err = spool_next(c, cursor, &key, &value);
+            err = lth_agent__spool_next(c, cursor, &key, &value);
         }
     }
     return err;
@@ -245,6 +272,7 @@ static lth_err after_chunk(agent_ctx *c, const chunk *done)
     if (c->school->head.resync && !owed) {
         c->school->head.resync = false;
         c->school->head_dirty = true;
+        err = err == LTH_OK ? lth_agent__tiers_move(c) : err;
     }
     return err;
 }
@@ -260,7 +288,7 @@ lth_err lth_agent__cut(agent_ctx *c)
     lth_batch_builder_reset(b, c->school->head.next_rec_seq);
     c->table = cutting(c->school);
     chunk next;
-    lth_err err = lth_cursor_open(c->txn, LTH_A_spool, &cursor);
+    lth_err err = lth_cursor_open(c->txn, c->table->kept ? LTH_A_state : LTH_A_spool, &cursor);
     if (err != LTH_OK || (err = measure(c, cursor, &next)) != LTH_OK ||
         (err = add_range(c, b, &next)) != LTH_OK ||
         (err = add_rows(c, cursor, b, next.n)) != LTH_OK) {

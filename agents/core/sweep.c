@@ -8,6 +8,12 @@ static lth_err remove_row(agent_ctx *c, const uint8_t key[PRINT_SIZE], const age
     const lth_dataset *ds = c->table->mapping->dataset;
     c->scan->info.deleted++;
     lth_err err = lth_agent__natural_release(c, old, key);
+    if (err == LTH_OK && c->table->matched) {
+        err = lth_agent__match_index(c, key, &old->prints, NULL);
+    }
+    if (err == LTH_OK && c->table->kept) {
+        err = lth_agent__state_del(c, &old->record_id);
+    }
     if (err != LTH_OK || c->scan->spooling) {
         return err;
     }
@@ -34,6 +40,25 @@ static lth_err sweep_one(agent_ctx *c, lth_cursor *cursor, lth_slice value)
     return err == LTH_OK ? remove_row(c, c->scan->swept, &old) : err;
 }
 
+/* Where rows are found by `match`: only within what the file says that it holds completely, not
+ * where a row may be anybody's, and not what a question is about. */
+lth_err lth_agent__may_end(agent_ctx *c, const uint8_t key[PRINT_SIZE], lth_slice value, bool *yes)
+{
+    const agent_scan *scan = c->scan;
+    agent_map_row old;
+    *yes = true;
+    if (!c->table->matched) {
+        return LTH_OK;
+    }
+    lth_arena_reset(c->self->rows);
+    lth_err err = lth_agent__map_decode(c, value, &old);
+    *yes = err == LTH_OK && old.prints.scoped &&
+           lth_agent__seen_has(&scan->scopes, old.prints.scope) &&
+           !lth_agent__seen_has(&scan->blind, old.prints.scope) &&
+           !lth_agent__seen_has(&scan->spared, key);
+    return err;
+}
+
 lth_err lth_agent__sweep(agent_ctx *c, bool *done)
 {
     agent_scan *scan = c->scan;
@@ -53,8 +78,12 @@ lth_err lth_agent__sweep(agent_ctx *c, bool *done)
             err = LTH_E_NOT_FOUND;
             break;
         }
+        bool ends = false;
         memcpy(scan->swept, key.p + TABLE_KEY_SIZE, PRINT_SIZE);
         if (!lth_agent__seen_has(&scan->seen, scan->swept)) {
+            err = lth_agent__may_end(c, scan->swept, value, &ends);
+        }
+        if (err == LTH_OK && ends) {
             err = sweep_one(c, cursor, value);
         }
         if (err == LTH_OK) {

@@ -150,7 +150,9 @@ static void prepare_agent(sim *s, sim_node *node)
                                       .live_ms = 4000,
                                       .scans_max = 1 + node->index % 2,
                                       .keep_days = 35,
-                                      .dict_ver = 1};
+                                      .schema = sim_schema(),
+                                      .gone_percent = 60,
+                                      .gone_least = 4};
 }
 
 static lth_err open_store(sim_node *node)

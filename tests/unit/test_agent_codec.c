@@ -43,7 +43,7 @@ static void scan_infos_round_trip(void **state)
                           .invalid = 8,
                           .detail = "HO_TEN"};
     lth_scan_info back;
-    uint8_t bytes[64 + LTH_DETAIL_MAX];
+    uint8_t bytes[LTH_SCAN_INFO_BYTES_MAX];
     size_t n = lth_scan_info_encode(bytes, &info);
     assert_true(lth_scan_info_decode(&back, lth_slice_of(bytes, n)));
     assert_int_equal(back.started_ms, 1);
@@ -55,7 +55,7 @@ static void scan_infos_round_trip(void **state)
     n = lth_scan_info_encode(bytes, &info);
     assert_true(lth_scan_info_decode(&back, lth_slice_of(bytes, n)));
     assert_string_equal(back.detail, info.detail);
-    bytes[24] = 99;
+    bytes[24] = 99 | 0x80;
     assert_false(lth_scan_info_decode(&back, lth_slice_of(bytes, n)));
 }
 

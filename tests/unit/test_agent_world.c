@@ -34,6 +34,7 @@ static const lth_group GROUPS[] = {
         .fields = FIELDS, .n_fields = 5, .natural_group = 1                                        \
     }
 static const lth_dataset DATASETS[] = {DATASET(DS_A, "alpha"), DATASET(DS_B, "beta")};
+static const lth_schema SCHEMA = {.dict_ver = 1, .datasets = DATASETS, .n_datasets = 2};
 static const char *const COLUMNS[] = {"key", "code", "name", "count"};
 static const lth_map_field MAPPED[] = {{.field = &FIELDS[0], .column = 1},
                                        {.field = &FIELDS[1], .column = 2},
@@ -112,7 +113,9 @@ world *world_new(uint32_t n_schools)
                              .n_schools = n_schools,
                              .live_ms = 0,
                              .scans_max = 8,
-                             .keep_days = 35};
+                             .keep_days = 35,
+                             .schema = &SCHEMA,
+                             .gone_percent = 100};
     w->b = (broker){.credit = 64u << 20,
                     .strict = true,
                     .form = LTH_RECEIPT_WHOLE,
@@ -305,7 +308,7 @@ lth_scan_info world_info(world *w, uint32_t school, uint32_t table)
     lth_txn *txn;
     lth_slice value;
     memcpy(key, w->schools[school].org.b, 8);
-    lth_put16(key + 8, MAPPINGS[table].dataset->number);
+    lth_put16(key + 8, w->tables[school][table].mapping->dataset->number);
     assert_int_equal(lth_store_begin(w->store, false, &txn), LTH_OK);
     assert_int_equal(lth_get(txn, LTH_A_scan, lth_slice_of(key, sizeof key), &value), LTH_OK);
     assert_true(lth_scan_info_decode(&info, value));

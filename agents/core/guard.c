@@ -1,0 +1,220 @@
+#include "internal.h"
+
+/* What a scan would end or turn back, weighed before it is done (internal.h, guards). */
+
+#define OLD_LEAST  5u
+#define GUARD_NAME "guard "
+#define GUARD_SIZE (sizeof GUARD_NAME - 1 + TABLE_KEY_SIZE)
+#define ONE_SIZE   (1u + 4u + PRINT_SIZE)
+
+void lth_agent__set_add(agent_set *set, const uint8_t key[PRINT_SIZE])
+{
+    set->n++;
+    for (size_t i = 0; i < PRINT_SIZE; i++) {
+        set->sum[i] ^= key[i];
+    }
+}
+
+bool lth_agent__guard_fault(lth_scan_fault fault)
+{
+    return fault == LTH_SCAN_mass_deletion || fault == LTH_SCAN_emptied ||
+           fault == LTH_SCAN_restored;
+}
+
+/* ---- stored: one row of `ameta` a table while a guard has something to remember ---- */
+
+static lth_slice guard_key(const agent_ctx *c, uint8_t out[GUARD_SIZE])
+{
+    memcpy(out, GUARD_NAME, sizeof GUARD_NAME - 1);
+    (void)lth_agent__table_key(out + sizeof GUARD_NAME - 1, &c->school->conf->org,
+                               c->table->mapping->dataset->number);
+    return lth_slice_of(out, GUARD_SIZE);
+}
+
+lth_err lth_agent__guard_load(agent_ctx *c)
+{
+    uint8_t key[GUARD_SIZE];
+    lth_slice value;
+    lth_err err = lth_get(c->txn, LTH_A_ameta, guard_key(c, key), &value);
+    if (err != LTH_OK) {
+        return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+    }
+    lth_rd rd = lth_rd_of(value);
+    for (uint32_t i = 0; i < GUARDS; i++) {
+        agent_guard *guard = &c->table->guards[i];
+        uint8_t state = lth_rd8(&rd);
+        rd.bad = rd.bad || state > GUARD_WITHDRAWN;
+        guard->state = state;
+        guard->set.n = lth_rd32(&rd);
+        lth_rd_copy(&rd, guard->set.sum, PRINT_SIZE);
+    }
+    return lth_rd_done(&rd) ? LTH_OK : LTH_E_STORE_CORRUPT;
+}
+
+lth_err lth_agent__guard_save(agent_ctx *c)
+{
+    uint8_t key[GUARD_SIZE], value[GUARDS * ONE_SIZE];
+    const agent_guard *guards = c->table->guards;
+    if (guards[GUARD_GONE].state == GUARD_NONE && guards[GUARD_OLD].state == GUARD_NONE) {
+        lth_err err = lth_del(c->txn, LTH_A_ameta, guard_key(c, key));
+        return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+    }
+    lth_wr wr = lth_wr_of(value, sizeof value);
+    for (uint32_t i = 0; i < GUARDS; i++) {
+        lth_wr8(&wr, (uint8_t)guards[i].state);
+        lth_wr32(&wr, guards[i].set.n);
+        lth_wr_bytes(&wr, guards[i].set.sum, PRINT_SIZE);
+    }
+    LTH_ASSERT(!wr.bad && wr.p == wr.end);
+    return lth_put_kv(c->txn, LTH_A_ameta, guard_key(c, key), lth_slice_of(value, sizeof value),
+                      LTH_PUT);
+}
+
+/* ---- weighing ---- */
+
+/* Known records of the table, those that may end when a scan lacks them, and those that it lacks.
+ */
+typedef struct tally {
+    agent_set known;
+    uint32_t in_scope;
+} tally;
+
+static lth_err tally_one(agent_ctx *c, lth_slice key, lth_slice value, tally *t)
+{
+    const uint8_t *handle = key.p + TABLE_KEY_SIZE;
+    lth_agent__set_add(&t->known, handle);
+    bool in_scope = true;
+    if (c->table->matched || !lth_agent__seen_has(&c->scan->seen, handle)) {
+        lth_err err = lth_agent__may_end(c, handle, value, &in_scope);
+        if (err != LTH_OK) {
+            return err;
+        }
+        if (in_scope && !lth_agent__seen_has(&c->scan->seen, handle)) {
+            lth_agent__set_add(&c->scan->gone, handle);
+        }
+    }
+    t->in_scope += in_scope ? 1 : 0;
+    return LTH_OK;
+}
+
+static lth_err count(agent_ctx *c, tally *t)
+{
+    uint8_t prefix[TABLE_KEY_SIZE];
+    lth_slice from =
+        lth_agent__table_key(prefix, &c->school->conf->org, c->table->mapping->dataset->number);
+    lth_cursor *cursor;
+    lth_slice key, value;
+    lth_err err = lth_cursor_open(c->txn, LTH_A_map, &cursor);
+    if (err != LTH_OK) {
+        return err;
+    }
+    err = lth_cursor_seek(cursor, from, &key, &value);
+    while (err == LTH_OK && key.n == KEY_SIZE && memcmp(key.p, prefix, TABLE_KEY_SIZE) == 0) {
+        err = tally_one(c, key, value, t);
+        err = err == LTH_OK ? lth_cursor_next(cursor, &key, &value) : err;
+    }
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
+static bool same_or_smaller(const agent_set *set, const agent_set *than)
+{
+    return set->n < than->n || (set->n == than->n && memcmp(set->sum, than->sum, PRINT_SIZE) == 0);
+}
+
+typedef enum outcome { GO, PASS_OVER, ASK } outcome;
+
+/* What a person said of this set, or that one has to be asked. */
+static lth_err consult(agent_ctx *c, agent_guard_kind kind, bool risky, const agent_set *set,
+                       outcome *out)
+{
+    agent_guard *guard = &c->table->guards[kind];
+    *out = GO;
+    if (!risky) {
+        bool had = guard->state != GUARD_NONE;
+        *guard = (agent_guard){.state = GUARD_NONE};
+        return had ? lth_agent__guard_save(c) : LTH_OK;
+    }
+    bool covered = same_or_smaller(set, &guard->set);
+    if (guard->state == GUARD_CONFIRMED && covered) {
+        return LTH_OK;
+    }
+    if (guard->state == GUARD_WITHDRAWN && covered) {
+        *out = PASS_OVER;
+        return LTH_OK;
+    }
+    *out = ASK;
+    bool told = guard->state == GUARD_HELD && guard->set.n == set->n && covered;
+    guard->state = GUARD_HELD;
+    guard->set = *set;
+    return told ? LTH_OK : lth_agent__guard_save(c);
+}
+
+/* Nothing that came counts as a change: all of it stands as before. */
+static lth_err weigh_old(agent_ctx *c, outcome *out)
+{
+    const agent_scan *scan = c->scan;
+    uint64_t changed = scan->info.changed + scan->old.n;
+    bool still = scan->old.n > 0 && c->table->guards[GUARD_OLD].state != GUARD_NONE;
+    bool risky = still || scan->old_spilled ||
+                 (scan->old.n >= OLD_LEAST && (uint64_t)scan->old.n * 2 >= changed);
+    return consult(c, GUARD_OLD, risky, &scan->old, out);
+}
+
+static lth_err weigh_gone(agent_ctx *c, outcome *out, lth_scan_fault *fault)
+{
+    const lth_agent_env *env = &c->self->env;
+    agent_scan *scan = c->scan;
+    tally t = {.in_scope = 0};
+    lth_err err = count(c, &t);
+    uint64_t gone = scan->gone.n;
+    bool emptied = scan->info.rows == 0 && t.known.n > 0;
+    bool mass = gone > 0 && gone >= env->gone_least &&
+                gone * 100 > (uint64_t)t.in_scope * env->gone_percent;
+    scan->info.known = t.known.n;
+    scan->info.gone = gone;
+    *fault = emptied ? LTH_SCAN_emptied : LTH_SCAN_mass_deletion;
+    return err == LTH_OK
+               ? consult(c, GUARD_GONE, emptied || mass, emptied ? &t.known : &scan->gone, out)
+               : err;
+}
+
+lth_err lth_agent__guard_done(agent_ctx *c)
+{
+    const agent_scan *scan = c->scan;
+    bool used = false;
+    for (uint32_t i = 0; i < GUARDS; i++) {
+        agent_guard *guard = &c->table->guards[i];
+        bool held =
+            i == GUARD_GONE ? scan->hold_gone || !scan->clean || scan->never_ends : scan->hold_old;
+        if (guard->state == GUARD_CONFIRMED && !held) {
+            *guard = (agent_guard){.state = GUARD_NONE};
+            used = true;
+        }
+    }
+    return used ? lth_agent__guard_save(c) : LTH_OK;
+}
+
+lth_err lth_agent__guard(agent_ctx *c)
+{
+    agent_scan *scan = c->scan;
+    outcome gone = GO, old = GO;
+    lth_scan_fault fault = LTH_SCAN_none;
+    bool ends = scan->clean && !scan->never_ends;
+    scan->info.old = scan->old.n;
+    lth_err err = weigh_old(c, &old);
+    if (err == LTH_OK && ends) {
+        err = weigh_gone(c, &gone, &fault);
+    }
+    if (LTH_MUTANT(25)) {
+        return err;
+    }
+    scan->hold_gone = gone != GO || old == ASK;
+    scan->hold_old = old != GO || gone == ASK;
+    scan->withdrawn = gone == PASS_OVER || old == PASS_OVER;
+    if (err == LTH_OK && (gone == ASK || old == ASK)) {
+        lth_agent__fault(c, gone == ASK ? fault : LTH_SCAN_restored,
+                         c->table->mapping->dataset->name);
+    }
+    return err;
+}
