@@ -274,16 +274,24 @@ static block block_at(const headers_top *top, uint32_t first, uint32_t header_ro
     return b;
 }
 
-/* A title right above the headers may stand for their first row: of blocks that follow each other
- * the last one that has as many columns counts. */
-bool headers_find(headers_place *out, const headers_top *top, const lth_capture_file_table *table,
-                  headers_fault *fault)
+/* Is one of the rows down to the headers' last the mark of an answer workbook? */
+static bool is_correction(const headers_top *top, uint32_t last_row)
+{
+    bool yes = false;
+    for (uint32_t r = 0; r < top->n && top->rows[r].number <= last_row; r++)
+        yes = yes || is_answer(&top->rows[r]);
+    return yes;
+}
+
+/* Headers of exactly @p rows rows. A title right above them may stand for their first row: of
+ * blocks that follow each other the last one that has as many columns counts. */
+static bool find_block(headers_place *out, const headers_top *top,
+                       const lth_capture_file_table *table, uint32_t rows, headers_fault *fault)
 {
     static headers_place tried; /* 2 KiB that a stack need not hold. */
     uint32_t best = 0;
-    *fault = (headers_fault){0};
     for (uint32_t first = 0; first < top->n; first++) {
-        block b = block_at(top, first, table->header_rows);
+        block b = block_at(top, first, rows);
         uint32_t found = try_block(&tried, &b, table, fault);
         if (found < best || found == 0) {
             if (best > 0)
@@ -293,14 +301,24 @@ bool headers_find(headers_place *out, const headers_top *top, const lth_capture_
         best = found;
         *out = tried;
         out->first_row = top->rows[first].number;
-        out->last_row = out->first_row + table->header_rows - 1;
-        out->correction = is_answer(&top->rows[first]);
+        out->last_row = top->rows[first + b.n - 1].number;
+        out->correction = is_correction(top, out->last_row);
     }
-    if (best == 0 && fault->vi[0] == '\0') {
+    return best > 0;
+}
+
+bool headers_find(headers_place *out, const headers_top *top, const lth_capture_file_table *table,
+                  headers_fault *fault)
+{
+    bool found = false;
+    *fault = (headers_fault){0};
+    for (uint32_t rows = table->header_rows; rows > 0 && !found; rows--)
+        found = find_block(out, top, table, rows, fault);
+    if (!found && fault->vi[0] == '\0') {
         (void)lth_format(fault->vi, sizeof fault->vi, "không có hàng tiêu đề nào");
         (void)lth_format(fault->en, sizeof fault->en, "there is no header row");
     }
-    return best > 0;
+    return found;
 }
 
 bool headers_numbering(const lth_slice *texts, uint32_t n)

@@ -2,10 +2,10 @@
  * @file agents/capture/headers.h
  * Where in a sheet a table's columns are, told by the text of their headers. Pure.
  *
- * The first rows of a sheet are looked at for a block of as many rows as the profile says headers
- * have; titles above it do not matter, nor does the order of columns. Several header rows make a
- * path, outermost first, joined by " / "; an alias is the whole path or its last part. The whole
- * path goes before the last part alone, so that "Họ tên" means the pupil and not the father.
+ * The first rows of a sheet are looked at for a block of at most as many rows as the profile says
+ * headers have; titles above it do not matter, nor does the order of columns. Several header rows
+ * make a path, outermost first, joined by " / "; an alias is the whole path or its last part. The
+ * whole path goes before the last part alone, so that "Họ tên" means the pupil and not the father.
  */
 #pragma once
 

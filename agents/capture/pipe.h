@@ -4,15 +4,20 @@
  * messages on its stdout. Pure; every message is a 4-byte length, then that many bytes. Both sides
  * treat the other's bytes as hostile: an ODBC driver runs in the child.
  *
- *   request  "LCQ1" | seconds_max 4 | rows_max 4 | driver | database | dsn | password |
+ *   query    "LCQ1" | seconds_max 4 | rows_max 4 | driver | database | dsn | password |
  *            n_tables 1 | per table: number 1 | query | n_columns 2 | column...
- *   file     "LCF1" | path | kinds 1 | profile name | n_tables 1 | per table: number 1 | part 1 |
- * optional 1 | sheet 2 | sheet name | header_rows 1 | org column (n aliases 1, each) | n_columns 2
- * | per column: flags 1 | n aliases 1 | alias... answer   "LCA1" | path | out path | sheet 2 |
- * sheet name | header_rows 1 | n_rows 4 | per row: number 4, text message  kind 1 | ROW: table 1 |
- * row 4 | org | n_cells 2 | per cell: n 4 (all ones = NULL), bytes | TABLE_END: table 1 | fault 1 |
- * detail | detail in English | END A string is its length 4, then its bytes without NUL. The
- * password travels here and nowhere else.
+ *   file     "LCF1" | path | kinds 4 | n_tables 1 | table...
+ *   answer   "LCA1" | path | out path | table | n_rows 4 | per row: number 4, text
+ *   table    number 1 | part 1 | optional 1 | sheet 2 | sheet name | header_rows 1 |
+ *            has_org 1 | org column if so | n_columns 2 | column...
+ *   column   optional 1 | n_names 1 | name...
+ *
+ *   message  kind 1, then
+ *   ROW        table 1 | row 4 | org | n_cells 2 | per cell: n 4 (all ones = NULL), bytes
+ *   TABLE_END  table 1 | fault 1 | correction 1 | detail | detail in English
+ *   END        nothing
+ *
+ * A string is its length 4, then its bytes without NUL. The password travels here and nowhere else.
  */
 #pragma once
 
@@ -57,7 +62,7 @@ typedef struct lth_capture_file_table {
     bool optional;  /**< This one may be missing all the same. */
     uint32_t sheet; /**< From 1; 0: by name, or the first one that has the columns. */
     const char *sheet_name; /**< "" for none. */
-    uint32_t header_rows;   /**< 1..10; rows above them (titles) are found and passed over. */
+    uint32_t header_rows;   /**< At most so many, 1..10; titles above them are passed over. */
     const lth_capture_column *org;     /**< Column that names the row's organisation, or NULL. */
     const lth_capture_column *columns; /**< In cell order. */
     uint32_t n_columns;

@@ -26,7 +26,7 @@ static const conf_item FILE_ITEMS[] = {
      "Trang tính: số thứ tự hoặc tên; không ghi thì tìm trang có đủ cột",
      "Sheet: its number or name; without it the one that has the columns"},
     {"header_rows", CONF_COUNT, 0, "1", 1, 10, NULL, NULL, offsetof(file_texts, header_rows),
-     "Số hàng tiêu đề", "How many rows the headers take"},
+     "Số hàng tiêu đề nhiều nhất", "How many rows the headers take at most"},
     {.key = NULL},
 };
 
@@ -42,7 +42,7 @@ static const conf_item TABLE_ITEMS[] = {
     {"sheet", CONF_TEXT, 0, NULL, 1, 64, NULL, NULL, offsetof(table_texts, sheet),
      "Trang tính của riêng bảng này", "Sheet of this table alone"},
     {"header_rows", CONF_COUNT, 0, "0", 0, 10, NULL, NULL, offsetof(table_texts, header_rows),
-     "Số hàng tiêu đề của riêng bảng này", "Header rows of this table alone"},
+     "Số hàng tiêu đề nhiều nhất của riêng bảng này", "Header rows of this table alone, at most"},
     {"may_be_missing", CONF_BOOL, 0, "false", 0, 0, NULL, NULL,
      offsetof(table_texts, optional_table), "Tệp đúng mẫu vẫn có thể không có bảng này",
      "A file of this layout may lack this table"},

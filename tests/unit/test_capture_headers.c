@@ -62,6 +62,13 @@ static const sheet_case CASES[] = {
      {0, 1, 2, 4},
      3,
      NULL},
+    /* fewer header rows than there may be, under titles or not */
+    {{"Mã HS|Họ tên|Ngày sinh", "9990000001|A|2014", "9990000002|B|2014"},
+     3,
+     {0, 1, 2, -1},
+     1,
+     NULL},
+    {{"SỞ", "DANH SÁCH", "Mã HS|Họ tên|Ngày sinh", "9990000001|A|2014"}, 3, {0, 1, 2, -1}, 3, NULL},
     /* nearly right: named, with its cell */
     {{"Mã HS|Họ tên|Ngày snh"}, 1, {-9}, 0, "\"Ngày snh\" ở ô C1"},
     {{"Mã HS|Họ tên|Điểm"}, 1, {-9}, 0, "thiếu cột \"Ngày sinh\" (hàng tiêu đề 1)"},
