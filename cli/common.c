@@ -100,8 +100,9 @@ static const char *whom_to_ask(const lth_cli *cli, const json_t *answer)
 {
     return strcmp(lth_cli_str(answer, "code"), "unknown_verb") != 0
                ? ""
-               : lth_cli_say(cli, "source thì hỏi agent; counts, record thì hỏi broker",
-                             "source is asked of an agent; counts and record of a broker");
+               : lth_cli_say(cli, "source, upload thì hỏi agent; counts, record thì hỏi broker",
+                             "source and upload are asked of an agent; counts and record of a "
+                             "broker");
 }
 
 int lth_cli_ask(const lth_cli *cli, json_t *request, void (*row)(void *ctx, const json_t *row),

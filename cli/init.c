@@ -7,41 +7,30 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "cli/cli.h"
+#include "cli/init.h"
 #include "lth/crypto.h"
 #include "lth/net.h"
 
-#define PATH_SIZE  4400
-#define LEAF_DAYS  400u
 #define CA_DAYS    3650u
 #define ROOT_DAYS  7300u
 #define COPY_MAX   (64u * 1024u * 1024u)
 #define AGENT_LIST "tcp://*:7601"
 
-typedef struct init {
-    const lth_cli *cli;
-    const char *dir, *org_code, *orgs_path;
-    char orgs_found[PATH_SIZE];
-    lth_conf *owner;
-    const lth_registry *registry;
-    const lth_org *org;
-} init;
-
-static uint64_t now_ms(void)
+uint64_t lth_init_now_ms(void)
 {
     return (uint64_t)time(NULL) * 1000u;
 }
 
-static int make_dir(const lth_cli *cli, const char *fmt_dir, const char *name, mode_t mode)
+int lth_init_dir(const lth_cli *cli, const char *fmt_dir, const char *name, mode_t mode)
 {
-    char path[PATH_SIZE + 64];
+    char path[LTH_INIT_PATH + 64];
     snprintf(path, sizeof(path), "%s%s%s", fmt_dir, name[0] != '\0' ? "/" : "", name);
     if (mkdir(path, mode) == 0 || errno == EEXIST)
         return 0;
     return lth_cli_fail(cli, 2, path, path, strerror(errno));
 }
 
-static int copy_file(const lth_cli *cli, const char *from, const char *to)
+int lth_init_copy(const lth_cli *cli, const char *from, const char *to)
 {
     size_t size;
     uint8_t *bytes = lth_cli_read_file(cli, from, COPY_MAX, &size);
@@ -52,14 +41,14 @@ static int copy_file(const lth_cli *cli, const char *from, const char *to)
     return status;
 }
 
-static bool exists(const char *path)
+bool lth_init_exists(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0;
 }
 
 /* orgs.yaml: --orgs, or that of the parent's or the authority's directory. */
-static const char *find_orgs(init *in)
+static const char *find_orgs(lth_init *in)
 {
     static const char *const beside[] = {"--parent", "--ca", "--root"};
     const char *given = lth_cli_option(in->cli, "--orgs", 0);
@@ -68,13 +57,13 @@ static const char *find_orgs(init *in)
         if (dir == NULL)
             continue;
         snprintf(in->orgs_found, sizeof(in->orgs_found), "%s/orgs.yaml", dir);
-        if (exists(in->orgs_found))
+        if (lth_init_exists(in->orgs_found))
             given = in->orgs_found;
     }
     return given;
 }
 
-static int find_org(const init *in, const char *code, const lth_org **out)
+static int find_org(const lth_init *in, const char *code, const lth_org **out)
 {
     *out = lth_registry_find_code(in->registry, code);
     return *out != NULL ? 0
@@ -82,9 +71,9 @@ static int find_org(const init *in, const char *code, const lth_org **out)
                                        "this organisation is not in orgs.yaml", code);
 }
 
-static int init_begin(init *in, const lth_cli *cli)
+int lth_init_begin(lth_init *in, const lth_cli *cli)
 {
-    *in = (init){.cli = cli};
+    *in = (lth_init){.cli = cli};
     in->org_code = lth_cli_option(cli, "--org", 0);
     if (cli->argc != 1 || in->org_code == NULL)
         return lth_cli_usage(cli);
@@ -101,12 +90,12 @@ static int init_begin(init *in, const lth_cli *cli)
 }
 
 /* orgs.yaml, and the CSV beside it that it may name. */
-static int copy_orgs(const init *in)
+int lth_init_orgs(const lth_init *in)
 {
-    char to[PATH_SIZE], dir[PATH_SIZE];
+    char to[LTH_INIT_PATH], dir[LTH_INIT_PATH];
     const char *list = in->registry->list_file;
     snprintf(to, sizeof(to), "%s/orgs.yaml", in->dir);
-    int status = exists(to) ? 0 : copy_file(in->cli, in->orgs_path, to);
+    int status = lth_init_exists(to) ? 0 : lth_init_copy(in->cli, in->orgs_path, to);
     const char *slash = list != NULL ? strrchr(list, '/') : NULL;
     if (status != 0 || list == NULL)
         return status;
@@ -115,17 +104,17 @@ static int copy_orgs(const init *in)
     char *end = strrchr(dir, '/');
     snprintf(end != NULL ? end + 1 : dir, 256, "%s", name);
     snprintf(to, sizeof(to), "%s/%s", in->dir, name);
-    return exists(dir) && !exists(to) ? copy_file(in->cli, dir, to) : 0;
+    return lth_init_exists(dir) && !lth_init_exists(to) ? lth_init_copy(in->cli, dir, to) : 0;
 }
 
-static int crypto_status(const init *in, lth_err err, const lth_diag *diag)
+int lth_init_crypto(const lth_init *in, lth_err err, const lth_diag *diag)
 {
     return err == LTH_OK
                ? 0
                : lth_cli_fail(in->cli, 2, "không tạo được khoá", "keys not made", diag->text);
 }
 
-static int done(init *in, int status, const char *what)
+int lth_init_done(lth_init *in, int status, const char *what)
 {
     if (status == 0 && in->cli->json)
         lth_cli_print_json(
@@ -138,59 +127,59 @@ static int done(init *in, int status, const char *what)
 
 int lth_cli_init_root(const lth_cli *cli)
 {
-    init in;
+    lth_init in;
     lth_diag diag = {0};
-    int status = init_begin(&in, cli);
+    int status = lth_init_begin(&in, cli);
     if (status == 0)
-        status = make_dir(cli, in.dir, "", 0700);
+        status = lth_init_dir(cli, in.dir, "", 0700);
     if (status == 0) {
         lth_cert_request req = {.org = in.org->id,
                                 .role = LTH_ROLE_CA,
                                 .number = 1,
-                                .now_ms = now_ms(),
+                                .now_ms = lth_init_now_ms(),
                                 .days = ROOT_DAYS};
-        status = crypto_status(&in, lth_crypto_make_root(in.dir, &req, &diag), &diag);
+        status = lth_init_crypto(&in, lth_crypto_make_root(in.dir, &req, &diag), &diag);
     }
     if (status == 0)
-        status = copy_orgs(&in);
-    return done(&in, status, "root");
+        status = lth_init_orgs(&in);
+    return lth_init_done(&in, status, "root");
 }
 
 int lth_cli_init_ca(const lth_cli *cli)
 {
-    init in;
+    lth_init in;
     lth_diag diag = {0};
     const char *root = lth_cli_option(cli, "--root", 0);
     if (root == NULL)
         return lth_cli_usage(cli);
-    int status = init_begin(&in, cli);
+    int status = lth_init_begin(&in, cli);
     if (status == 0)
-        status = make_dir(cli, in.dir, "", 0700);
+        status = lth_init_dir(cli, in.dir, "", 0700);
     if (status == 0) {
         lth_cert_request req = {.org = in.org->id,
                                 .role = LTH_ROLE_CA,
                                 .number = 1,
-                                .now_ms = now_ms(),
+                                .now_ms = lth_init_now_ms(),
                                 .days = CA_DAYS};
-        status = crypto_status(&in, lth_crypto_make_ca(in.dir, root, &req, &diag), &diag);
+        status = lth_init_crypto(&in, lth_crypto_make_ca(in.dir, root, &req, &diag), &diag);
     }
     if (status == 0)
-        status = copy_orgs(&in);
-    return done(&in, status, "ca");
+        status = lth_init_orgs(&in);
+    return lth_init_done(&in, status, "ca");
 }
 
 /* Keys of the node itself: signing leaf, CURVE key, parent's certificate, and our name in the
  * parent's peers/. */
-static int node_identity(const init *in, lth_role role)
+int lth_init_identity(const lth_init *in, lth_role role)
 {
     const lth_cli *cli = in->cli;
     const char *ca = lth_cli_option(cli, "--ca", 0), *parent = lth_cli_option(cli, "--parent", 0);
-    char identity[PATH_SIZE], path[PATH_SIZE + 64], from[PATH_SIZE + 64];
+    char identity[LTH_INIT_PATH], path[LTH_INIT_PATH + 64], from[LTH_INIT_PATH + 64];
     lth_diag diag = {0};
     snprintf(identity, sizeof(identity), "%s/identity", in->dir);
-    int status = make_dir(cli, in->dir, "", 0755);
+    int status = lth_init_dir(cli, in->dir, "", 0755);
     if (status == 0)
-        status = make_dir(cli, identity, "", 0700);
+        status = lth_init_dir(cli, identity, "", 0700);
     if (status != 0)
         return status;
     uint8_t curve_public[32], curve_secret[32];
@@ -198,59 +187,72 @@ static int node_identity(const init *in, lth_role role)
     lth_cert_request req = {.org = in->org->id,
                             .role = role,
                             .number = 1,
-                            .now_ms = now_ms(),
-                            .days = LEAF_DAYS,
+                            .now_ms = lth_init_now_ms(),
+                            .days = LTH_INIT_LEAF_DAYS,
                             .curve_key = curve_public};
-    status = crypto_status(in, lth_crypto_make_leaf(identity, ca, &req, &diag), &diag);
+    status = lth_init_crypto(in, lth_crypto_make_leaf(identity, ca, &req, &diag), &diag);
     snprintf(path, sizeof(path), "%s/curve.key", identity);
     if (status == 0)
-        status = crypto_status(in, lth_crypto_secret_write(path, curve_secret, &diag), &diag);
+        status = lth_init_crypto(in, lth_crypto_secret_write(path, curve_secret, &diag), &diag);
     lth_crypto_cleanse(curve_secret, sizeof(curve_secret));
     if (status != 0 || parent == NULL)
         return status;
     snprintf(from, sizeof(from), "%s/identity/sign.crt", parent);
     snprintf(path, sizeof(path), "%s/parent.crt", identity);
-    status = copy_file(cli, from, path);
+    status = lth_init_copy(cli, from, path);
     if (status == 0)
-        status = make_dir(cli, parent, "peers", 0755);
+        status = lth_init_dir(cli, parent, "peers", 0755);
     snprintf(from, sizeof(from), "%s/sign.crt", identity);
     snprintf(path, sizeof(path), "%s/peers/%s-%s.crt", parent, in->org_code, lth_role_name(role));
-    return status == 0 ? copy_file(cli, from, path) : status;
+    return status == 0 ? lth_init_copy(cli, from, path) : status;
 }
 
-static int write_text(const init *in, const char *name, const char *text)
+int lth_init_text(const lth_init *in, const char *name, const char *text)
 {
-    char path[PATH_SIZE];
+    char path[LTH_INIT_PATH];
     snprintf(path, sizeof(path), "%s/%s", in->dir, name);
-    return exists(path) ? 0 : lth_cli_write_file(in->cli, path, text, strlen(text), false);
+    return lth_init_exists(path) ? 0 : lth_cli_write_file(in->cli, path, text, strlen(text), false);
 }
 
-/* Every *.yaml of SHARE/datasets, unless the node has its own already. */
-static int copy_datasets(const init *in)
+static bool ends_in(const char *name, const char *ending)
+{
+    size_t n = strlen(name), m = strlen(ending);
+    return name[0] != '.' && n > m && strcmp(name + n - m, ending) == 0;
+}
+
+int lth_init_share(const lth_init *in, const char *what, const char *ending, bool needed)
 {
     const char *share = lth_cli_option(in->cli, "--config", 0);
-    char from_dir[PATH_SIZE], to_dir[PATH_SIZE];
-    snprintf(from_dir, sizeof(from_dir), "%s/datasets", share != NULL ? share : LTH_SHARE_DIR);
-    snprintf(to_dir, sizeof(to_dir), "%s/datasets", in->dir);
-    int status = make_dir(in->cli, to_dir, "", 0755);
+    char from_dir[LTH_INIT_PATH], to_dir[LTH_INIT_PATH];
+    snprintf(from_dir, sizeof(from_dir), "%s/%s", share != NULL ? share : LTH_SHARE_DIR, what);
+    snprintf(to_dir, sizeof(to_dir), "%s/%s", in->dir, what);
+    if (!needed && !lth_init_exists(from_dir))
+        return 0;
+    int status = lth_init_dir(in->cli, to_dir, "", 0755);
     DIR *dir = status == 0 ? opendir(from_dir) : NULL;
     if (dir == NULL)
         return status != 0 ? status : lth_cli_fail(in->cli, 2, from_dir, from_dir, strerror(errno));
     for (const struct dirent *e; status == 0 && (e = readdir(dir)) != NULL;) {
-        size_t n = strlen(e->d_name);
-        if (e->d_name[0] == '.' || n < 6 || strcmp(e->d_name + n - 5, ".yaml") != 0)
+        if (!ends_in(e->d_name, ending))
             continue;
-        char from[2 * PATH_SIZE], to[2 * PATH_SIZE];
+        char from[2 * LTH_INIT_PATH], to[2 * LTH_INIT_PATH];
         snprintf(from, sizeof(from), "%s/%s", from_dir, e->d_name);
         snprintf(to, sizeof(to), "%s/%s", to_dir, e->d_name);
-        status = exists(to) ? 0 : copy_file(in->cli, from, to);
+        status = lth_init_exists(to) ? 0 : lth_init_copy(in->cli, from, to);
     }
     closedir(dir);
     return status;
 }
 
+/* Datasets, and the code lists that they name. */
+int lth_init_dictionary(const lth_init *in)
+{
+    int status = lth_init_share(in, "datasets", ".yaml", true);
+    return status == 0 ? lth_init_share(in, "codelists", ".csv", false) : status;
+}
+
 /* Endpoint to dial: --endpoint, or what the parent's broker.yaml listens on. */
-static int parent_endpoint(const init *in, char *out, size_t size, char *org, size_t org_size)
+int lth_init_endpoint(const lth_init *in, char *out, size_t size, char *org, size_t org_size)
 {
     const char *parent = lth_cli_option(in->cli, "--parent", 0);
     lth_conf *owner = NULL;
@@ -272,12 +274,12 @@ static int parent_endpoint(const init *in, char *out, size_t size, char *org, si
                     : 0;
 }
 
-static int broker_yaml(const init *in)
+static int broker_yaml(const lth_init *in)
 {
     const char *listen = lth_cli_option(in->cli, "--listen", 0);
     char parent[1024] = "", endpoint[512], org[128], text[4096];
     if (lth_cli_option(in->cli, "--parent", 0) != NULL) {
-        int status = parent_endpoint(in, endpoint, sizeof(endpoint), org, sizeof(org));
+        int status = lth_init_endpoint(in, endpoint, sizeof(endpoint), org, sizeof(org));
         if (status != 0)
             return status;
         snprintf(parent, sizeof(parent), "parent: { endpoint: \"%s\", org: \"%s\" }\n", endpoint,
@@ -295,7 +297,7 @@ static int broker_yaml(const init *in)
         "limits: { peers: 6000, store_gib: 64, keep_days: 35 }\n"
         "files: { orgs: orgs.yaml, routes: routes.yaml, datasets: datasets/, peers: peers/ }\n",
         in->org_code, in->org_code, in->org->name, listen != NULL ? listen : AGENT_LIST, parent);
-    return write_text(in, "broker.yaml", text);
+    return lth_init_text(in, "broker.yaml", text);
 }
 
 static const char routes_example[] =
@@ -316,62 +318,67 @@ static const char routes_example[] =
 
 int lth_cli_init_broker(const lth_cli *cli)
 {
-    init in;
+    lth_init in;
     if (lth_cli_option(cli, "--ca", 0) == NULL)
         return lth_cli_usage(cli);
-    int status = init_begin(&in, cli);
+    int status = lth_init_begin(&in, cli);
     if (status == 0)
-        status = node_identity(&in, LTH_ROLE_BROKER);
+        status = lth_init_identity(&in, LTH_ROLE_BROKER);
     if (status == 0)
-        status = make_dir(cli, in.dir, "peers", 0755);
+        status = lth_init_dir(cli, in.dir, "peers", 0755);
     if (status == 0)
-        status = make_dir(cli, in.dir, "run", 0700);
+        status = lth_init_dir(cli, in.dir, "run", 0700);
     if (status == 0)
-        status = copy_orgs(&in);
+        status = lth_init_orgs(&in);
     if (status == 0)
-        status = copy_datasets(&in);
+        status = lth_init_dictionary(&in);
     if (status == 0)
-        status = write_text(&in, "routes.yaml", routes_example);
+        status = lth_init_text(&in, "routes.yaml", routes_example);
     if (status == 0)
         status = broker_yaml(&in);
-    return done(&in, status, "broker");
+    return lth_init_done(&in, status, "broker");
 }
 
-/* Keys of one school that this process signs for: its own leaf under role host. */
-static int hosted_school(const init *in, const char *code)
+int lth_init_hosted_keys(const lth_init *in, const char *dir, const lth_id *school)
+{
+    uint8_t curve_public[32], curve_secret[32];
+    lth_net_curve_make(curve_public,
+                       curve_secret); /* required in a leaf; the process connects with its own */
+    lth_crypto_cleanse(curve_secret, sizeof(curve_secret));
+    lth_cert_request req = {.org = *school,
+                            .role = LTH_ROLE_HOST,
+                            .number = 1,
+                            .now_ms = lth_init_now_ms(),
+                            .days = LTH_INIT_LEAF_DAYS,
+                            .curve_key = curve_public};
+    lth_diag diag = {0};
+    return lth_init_crypto(
+        in, lth_crypto_make_leaf(dir, lth_cli_option(in->cli, "--ca", 0), &req, &diag), &diag);
+}
+
+/* A school with a database that this process reads and signs for. */
+static int hosted_school(const lth_init *in, const char *code)
 {
     const lth_org *school;
     int status = find_org(in, code, &school);
     if (status != 0)
         return status;
-    char hex[33], dir[PATH_SIZE];
+    char hex[33], dir[LTH_INIT_PATH];
     lth_hex(hex, school->id.b, 16);
     snprintf(dir, sizeof(dir), "%s/identity/schools", in->dir);
-    status = make_dir(in->cli, dir, "", 0700);
+    status = lth_init_dir(in->cli, dir, "", 0700);
     if (status == 0)
-        status = make_dir(in->cli, dir, hex, 0700);
+        status = lth_init_dir(in->cli, dir, hex, 0700);
     if (status != 0)
         return status;
     snprintf(dir, sizeof(dir), "%s/identity/schools/%s", in->dir, hex);
-    uint8_t curve_public[32], curve_secret[32];
-    lth_net_curve_make(curve_public,
-                       curve_secret); /* required in a leaf; the process connects with its own */
-    lth_crypto_cleanse(curve_secret, sizeof(curve_secret));
-    lth_cert_request req = {.org = school->id,
-                            .role = LTH_ROLE_HOST,
-                            .number = 1,
-                            .now_ms = now_ms(),
-                            .days = LEAF_DAYS,
-                            .curve_key = curve_public};
-    lth_diag diag = {0};
-    return crypto_status(
-        in, lth_crypto_make_leaf(dir, lth_cli_option(in->cli, "--ca", 0), &req, &diag), &diag);
+    return lth_init_hosted_keys(in, dir, &school->id);
 }
 
-static int agent_yaml(const init *in)
+static int agent_yaml(const lth_init *in)
 {
     char endpoint[512], org[128], text[4096];
-    int status = parent_endpoint(in, endpoint, sizeof(endpoint), org, sizeof(org));
+    int status = lth_init_endpoint(in, endpoint, sizeof(endpoint), org, sizeof(org));
     if (status != 0)
         return status;
     snprintf(
@@ -394,28 +401,28 @@ static int agent_yaml(const init *in)
         "as: date_vn},\n"
         "#                  sex: {from: gioi_tinh, map: {Nam: \"1\", \"Nữ\": \"2\"}} }\n",
         in->org_code, in->org_code, in->org_code, endpoint, in->org_code);
-    return write_text(in, "agent.yaml", text);
+    return lth_init_text(in, "agent.yaml", text);
 }
 
 int lth_cli_init_agent(const lth_cli *cli)
 {
-    init in;
+    lth_init in;
     if (lth_cli_option(cli, "--ca", 0) == NULL || lth_cli_option(cli, "--parent", 0) == NULL)
         return lth_cli_usage(cli);
-    int status = init_begin(&in, cli);
+    int status = lth_init_begin(&in, cli);
     bool hosts = lth_cli_option(cli, "--school", 0) != NULL;
     if (status == 0)
-        status = node_identity(&in, hosts ? LTH_ROLE_HOST : LTH_ROLE_AGENT);
+        status = lth_init_identity(&in, hosts ? LTH_ROLE_HOST : LTH_ROLE_AGENT);
     const char *school;
     for (int i = 0; status == 0 && (school = lth_cli_option(cli, "--school", i)) != NULL; i++)
         status = hosted_school(&in, school);
     if (status == 0)
-        status = make_dir(cli, in.dir, "run", 0700);
+        status = lth_init_dir(cli, in.dir, "run", 0700);
     if (status == 0)
-        status = copy_orgs(&in);
+        status = lth_init_orgs(&in);
     if (status == 0)
-        status = copy_datasets(&in);
+        status = lth_init_dictionary(&in);
     if (status == 0)
         status = agent_yaml(&in);
-    return done(&in, status, "agent");
+    return lth_init_done(&in, status, "agent");
 }

@@ -32,11 +32,27 @@ static int badness_origin(const json_t *row)
            (lth_cli_int(row, "held") > 0 ? 1 : 0);
 }
 
+/* A guard waits for a person: nobody else can help. */
+static int badness_upload(const json_t *row)
+{
+    return json_is_true(json_object_get(row, "waiting"))       ? 4
+           : strcmp(lth_cli_str(row, "state"), "refused") == 0 ? 3
+                                                               : 1;
+}
+
+static int badness_carrier(const json_t *row)
+{
+    return json_is_true(json_object_get(json_object_get(row, "inbox"), "missing")) ? 3 : 0;
+}
+
 static int badness_table(const json_t *row)
 {
     const json_t *fault = json_object_get(row, "fault");
-    bool bad = fault != NULL && strcmp(lth_cli_str(fault, "code"), "none") != 0;
-    return (bad ? 3 : 0) + (lth_cli_int(row, "invalid") > 0 ? 1 : 0);
+    const char *code = lth_cli_str(fault, "code");
+    bool bad = fault != NULL && strcmp(code, "none") != 0;
+    bool guard = strcmp(code, "mass_deletion") == 0 || strcmp(code, "emptied") == 0 ||
+                 strcmp(code, "restored") == 0;
+    return (guard ? 4 : bad ? 3 : 0) + (lth_cli_int(row, "invalid") > 0 ? 1 : 0);
 }
 
 /* ---- one line per kind ---- */
@@ -143,6 +159,23 @@ static void print_origin(const lth_cli *cli, const json_t *row)
     putchar('\n');
 }
 
+static void print_inbox(const lth_cli *cli, const json_t *inbox)
+{
+    if (!json_is_object(inbox))
+        return;
+    if (json_is_true(json_object_get(inbox, "missing")))
+        printf("; %s", lth_cli_say(cli, "KHÔNG CÓ HỘP NHẬN", "THE INBOX IS MISSING"));
+    if (lth_cli_int(inbox, "waiting") > 0)
+        printf(lth_cli_say(cli, "; %lld tệp chờ", "; %lld files waiting"),
+               (long long)lth_cli_int(inbox, "waiting"));
+    if (lth_cli_int(inbox, "writing") > 0)
+        printf(lth_cli_say(cli, "; %lld tệp đang ghi", "; %lld being written"),
+               (long long)lth_cli_int(inbox, "writing"));
+    if (lth_cli_int(inbox, "strange") > 0)
+        printf(lth_cli_say(cli, "; %lld thứ lạ để nguyên", "; %lld strange things left alone"),
+               (long long)lth_cli_int(inbox, "strange"));
+}
+
 static void print_school(const lth_cli *cli, const json_t *row)
 {
     printf(lth_cli_say(cli, "  trường %s: %s, kỳ %lld, gói %lld, chờ gửi %lld",
@@ -154,6 +187,33 @@ static void print_school(const lth_cli *cli, const json_t *row)
     json_array_foreach(json_object_get(row, "receipts"), i, receipt)
         printf(lth_cli_say(cli, "; %s đã nhận tới gói %lld", "; %s holds up to batch %lld"),
                lth_cli_str(receipt, "tier"), (long long)lth_cli_int(receipt, "batch_seq"));
+    printf("; %s", lth_cli_str(json_object_get(row, "signed"), cli->english ? "en" : "vi"));
+    print_inbox(cli, json_object_get(row, "inbox"));
+    putchar('\n');
+}
+
+static void print_upload(const lth_cli *cli, const json_t *row)
+{
+    const json_t *fault = json_object_get(row, "fault");
+    bool waiting = json_is_true(json_object_get(row, "waiting"));
+    printf(lth_cli_say(cli, "    %s tệp %s: %s, %lld chỗ cần xem",
+                       "    %s file %s: %s, %lld findings"),
+           lth_cli_str(row, "org"), lth_cli_str(row, "id"),
+           waiting ? lth_cli_say(cli, "CHỜ NGƯỜI XÁC NHẬN (upload confirm hoặc withdraw)",
+                                 "WAITS FOR A PERSON (upload confirm or withdraw)")
+                   : lth_cli_str(row, "state"),
+           (long long)lth_cli_int(row, "findings"));
+    if (json_is_object(fault))
+        printf(": %s: %s", lth_cli_str(fault, cli->english ? "en" : "vi"),
+               lth_cli_str(json_object_get(row, "detail"), cli->english ? "en" : "vi"));
+    putchar('\n');
+}
+
+static void print_carrier(const lth_cli *cli, const json_t *row)
+{
+    printf("  %s %s", lth_cli_say(cli, "hộp nhận tệp chung", "inbox for files of many schools"),
+           lth_cli_str(json_object_get(row, "inbox"), "path"));
+    print_inbox(cli, json_object_get(row, "inbox"));
     putchar('\n');
 }
 
@@ -169,6 +229,11 @@ static void print_table(const lth_cli *cli, const json_t *row)
     if (badness_table(row) >= 3)
         printf(": %s (%s) %s", lth_cli_str(fault, cli->english ? "en" : "vi"),
                lth_cli_str(fault, "code"), lth_cli_str(row, "detail"));
+    if (badness_table(row) >= 4)
+        printf(lth_cli_say(cli, " [%lld trong %lld bản ghi; source confirm hoặc withdraw]",
+                           " [%lld of %lld records; source confirm or withdraw]"),
+               (long long)(lth_cli_int(row, "gone") + lth_cli_int(row, "old")),
+               (long long)lth_cli_int(row, "known"));
     putchar('\n');
 }
 
@@ -177,9 +242,10 @@ static const struct kind {
     int (*badness)(const json_t *row);
     void (*print)(const lth_cli *cli, const json_t *row);
 } kinds[] = {
-    {"node", badness_node, print_node},       {"peer", badness_peer, print_peer},
-    {"origin", badness_origin, print_origin}, {"school", badness_origin, print_school},
-    {"table", badness_table, print_table},
+    {"node", badness_node, print_node},          {"peer", badness_peer, print_peer},
+    {"origin", badness_origin, print_origin},    {"school", badness_origin, print_school},
+    {"table", badness_table, print_table},       {"upload", badness_upload, print_upload},
+    {"carrier", badness_carrier, print_carrier},
 };
 
 static const struct kind *kind_of(const json_t *row)

@@ -49,15 +49,32 @@ static void hex_member(json_t *object, const char *name, const void *p, size_t n
     json_object_set_new(object, name, json_string(text));
 }
 
-static int answer(const lth_cli *cli, lth_proof_step step, const lth_batch_header *header,
-                  const lth_record_view *record)
+/* Who keeps the key: the school itself, or a carrier in its place. */
+static void say_keeper(const lth_cli *cli, json_t *doc)
 {
+    if (strcmp(lth_cli_str(doc, "signed_by"), lth_role_name(LTH_ROLE_HOST)) == 0)
+        printf(lth_cli_say(cli, "  ký thay trường, khoá do đơn vị %s cấp và giữ hộ\n",
+                           "  signed on the school's behalf, key issued and kept under "
+                           "organisation %s\n"),
+               lth_cli_str(doc, "issuer"));
+    else
+        printf("  %s\n", lth_cli_say(cli, "ký tại trường", "signed at the school"));
+}
+
+static int answer(const lth_cli *cli, lth_proof_step step, const lth_trust *trust,
+                  const lth_batch_header *header, const lth_record_view *record)
+{
+    lth_key_info key = {0};
     bool good = step == LTH_PROOF_OK;
     json_t *doc = json_pack("{s:b,s:s}", "verified", good, "step", lth_proof_step_name(step));
     if (good) {
         hex_member(doc, "origin", header->origin.b, 16);
         hex_member(doc, "record_id", record->header.record_id.b, 16);
         hex_member(doc, "key_id", header->key_id, 32);
+        if (trust->find(trust->ctx, header->key_id, &key) == LTH_REFUSE_none) {
+            json_object_set_new(doc, "signed_by", json_string(lth_role_name(key.role)));
+            hex_member(doc, "issuer", key.issuer_org.b, 16);
+        }
         json_object_set_new(doc, "epoch", json_integer(header->epoch));
         json_object_set_new(doc, "batch_seq", json_integer((json_int_t)header->batch_seq));
         json_object_set_new(doc, "rec_seq", json_integer((json_int_t)record->header.rec_seq));
@@ -75,6 +92,7 @@ static int answer(const lth_cli *cli, lth_proof_step step, const lth_batch_heade
                            "good: record %s signed by organisation %s, epoch %lld, batch %lld\n"),
                lth_cli_str(doc, "record_id"), lth_cli_str(doc, "origin"),
                (long long)lth_cli_int(doc, "epoch"), (long long)lth_cli_int(doc, "batch_seq"));
+        say_keeper(cli, doc);
         for (uint32_t i = 0; i < record->n_groups; i++)
             printf(
                 "  %s %u: %s\n", lth_cli_say(cli, "nhóm", "group"), record->groups[i].number,
@@ -116,7 +134,7 @@ int lth_cli_verify(const lth_cli *cli)
         lth_batch_header header;
         lth_proof_step step =
             lth_proof_check(&hasher, &trust, lth_slice_of(bytes, size), &proof, &header, record);
-        status = answer(cli, step, &header, record);
+        status = answer(cli, step, &trust, &header, record);
     }
     free(record);
     free(bytes);
