@@ -268,10 +268,7 @@ static void strings_end(void *ctx, const char *name)
         size_t n = lth_sheet__unescape(text, s->text.n - b->string_start);
         s->text.n = b->string_start + lth_sheet__clean(text, n);
     }
-    uint32_t end = (uint32_t)s->text.n;
-    lth_err err = s->text.n + s->ends.n + sizeof end > LTH_SHEET_STRINGS_MAX
-                      ? LTH_E_LIMIT
-                      : lth_buf_add(&s->ends, &end, sizeof end);
+    lth_err err = lth_sheet__strings_end(s);
     if (err != LTH_OK) {
         stop_strings(b, err);
     }
@@ -286,21 +283,6 @@ static void strings_text(void *ctx, const char *text, int n)
             stop_strings(b, err);
         }
     }
-}
-
-lth_slice lth_sheet__string(const lth_sheet__strings *strings, uint32_t index, bool *found)
-{
-    uint32_t bounds[2] = {0, 0};
-    *found = index < strings->ends.n / sizeof bounds[0];
-    if (!*found) {
-        return lth_slice_of(NULL, 0);
-    }
-    const uint8_t *ends = strings->ends.p + index * sizeof bounds[0];
-    if (index > 0) {
-        memcpy(&bounds[0], ends - sizeof bounds[0], sizeof bounds[0]);
-    }
-    memcpy(&bounds[1], ends, sizeof bounds[1]);
-    return lth_slice_of(bounds[1] > 0 ? strings->text.p + bounds[0] : NULL, bounds[1] - bounds[0]);
 }
 
 /* ---- the documents ---- */

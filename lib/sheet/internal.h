@@ -56,6 +56,38 @@ bool lth_sheet__blank(lth_slice text);
 /* At most LTH_SHEET_CELL_MAX characters as Excel counts them (UTF-16). */
 bool lth_sheet__fits(lth_slice text);
 
+/* ---- merged areas ---- */
+
+#define LTH_SHEET__MERGES    1024u /* Areas kept... */
+#define LTH_SHEET__MERGE_ROW 64u   /* ...of those that begin at most in this row: headers. */
+
+typedef struct lth_sheet__merge {
+    uint32_t row_first, row_last, column_first, column_last; /* rows from 1, columns from 0 */
+} lth_sheet__merge;
+
+typedef struct lth_sheet__merges {
+    uint32_t n;
+    lth_sheet__merge areas[LTH_SHEET__MERGES];
+} lth_sheet__merges;
+
+void lth_sheet__merges_add(lth_sheet__merges *self, lth_sheet__merge area);
+/* Mark what they cover of a row. */
+void lth_sheet__merges_apply(const lth_sheet__merges *self, lth_sheet__row *row);
+
+/* ---- shared strings ---- */
+
+/* Text of all of them, one behind the other, and where each ends. */
+typedef struct lth_sheet__strings {
+    lth_buf text;
+    lth_buf ends; /* uint32_t each */
+} lth_sheet__strings;
+
+void lth_sheet__strings_init(lth_sheet__strings *self);
+void lth_sheet__strings_fini(lth_sheet__strings *self);
+/* Text added since the last end is one string. @return LTH_OK, LTH_E_LIMIT, LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_sheet__strings_end(lth_sheet__strings *self);
+lth_slice lth_sheet__string(const lth_sheet__strings *self, uint32_t index, bool *found);
+
 /* ---- numbers and dates ---- */
 
 #define LTH_SHEET__NUMBER_MAX 400 /* Characters of a plain decimal and its terminator. */

@@ -228,14 +228,7 @@ static void end_row(lth_sheet__xlsx *x)
     if (!lth_sheet__row_any(row)) {
         return;
     }
-    for (uint32_t i = 0; i < x->n_merges; i++) {
-        const lth_sheet__merge *m = &x->merges[i];
-        for (uint32_t c = m->column_first + 1;
-             row->number >= m->row_first && row->number <= m->row_last && c <= m->column_last;
-             c++) {
-            lth_sheet__row_merge(row, c);
-        }
-    }
+    lth_sheet__merges_apply(&x->merges, row);
     lth_sheet__xml_stop(&x->xml, LTH_OK);
 }
 
@@ -282,7 +275,7 @@ static void keep_merge(lth_sheet__xlsx *x, lth_slice attributes)
 {
     char text[32];
     const uint8_t *ref = memmem(attributes.p, attributes.n, "ref=", 4);
-    if (ref == NULL || x->n_merges == LTH_SHEET__MERGES) {
+    if (ref == NULL) {
         return;
     }
     size_t left = (size_t)(attributes.p + attributes.n - ref) - 4, n = 0;
@@ -297,11 +290,8 @@ static void keep_merge(lth_sheet__xlsx *x, lth_slice attributes)
     }
     *second++ = '\0';
     if (read_place(text, &m.column_first, &m.row_first) &&
-        read_place(second, &m.column_last, &m.row_last) && m.row_first <= LTH_SHEET__MERGE_ROW &&
-        m.column_last > m.column_first) {
-        m.column_last =
-            m.column_last < LTH_SHEET_COLUMNS_MAX ? m.column_last : LTH_SHEET_COLUMNS_MAX - 1;
-        x->merges[x->n_merges++] = m;
+        read_place(second, &m.column_last, &m.row_last)) {
+        lth_sheet__merges_add(&x->merges, m);
     }
 }
 
@@ -326,7 +316,7 @@ static lth_err look_over(lth_sheet__xlsx *x, uint32_t index, const lth_sheet__re
     uint8_t *piece = malloc(LOOK_PIECE + LOOK_KEPT);
     lth_err err = piece != NULL ? lth_sheet__part_open(&x->part, x->zip, x->sheets[index], to)
                                 : lth_sheet__nomem(to);
-    x->n_merges = 0;
+    x->merges.n = 0;
     x->has_inline = false;
     size_t kept = 0;
     while (err == LTH_OK) {
@@ -379,8 +369,7 @@ void lth_sheet__xlsx_init(lth_sheet__xlsx *x, lth_sheet *sheet)
     x->xml.read = read_part;
     lth_buf_init(&x->cell, LTH_SHEET__CELL_BYTES_MAX);
     lth_buf_init(&x->date_styles, 64u * 1024u);
-    lth_buf_init(&x->strings.text, LTH_SHEET_STRINGS_MAX);
-    lth_buf_init(&x->strings.ends, LTH_SHEET_STRINGS_MAX);
+    lth_sheet__strings_init(&x->strings);
 }
 
 void lth_sheet__xlsx_fini(lth_sheet__xlsx *x)
@@ -392,8 +381,7 @@ void lth_sheet__xlsx_fini(lth_sheet__xlsx *x)
     }
     lth_buf_fini(&x->cell);
     lth_buf_fini(&x->date_styles);
-    lth_buf_fini(&x->strings.text);
-    lth_buf_fini(&x->strings.ends);
+    lth_sheet__strings_fini(&x->strings);
 }
 
 static void xlsx_close(lth_sheet *self)

@@ -5,9 +5,7 @@
 
 #include "xml.h"
 
-#define LTH_SHEET__PATH_MAX  256u
-#define LTH_SHEET__MERGES    1024u /* Merged areas kept... */
-#define LTH_SHEET__MERGE_ROW 64u   /* ...of those that begin at most in this row: headers. */
+#define LTH_SHEET__PATH_MAX 256u
 
 /* One part being read, counted against the limits. */
 typedef struct lth_sheet__part {
@@ -25,16 +23,6 @@ LTH_MUST_USE lth_err lth_sheet__part_open(lth_sheet__part *self, zip_t *zip, uin
 int lth_sheet__part_read(lth_sheet__part *self, void *out, int n, const lth_sheet__report *to);
 void lth_sheet__part_close(lth_sheet__part *self);
 
-typedef struct lth_sheet__merge {
-    uint32_t row_first, row_last, column_first, column_last; /* rows from 1, columns from 0 */
-} lth_sheet__merge;
-
-/* Text of all shared strings, one behind the other, and where each ends. */
-typedef struct lth_sheet__strings {
-    lth_buf text;
-    lth_buf ends; /* uint32_t each */
-} lth_sheet__strings;
-
 typedef struct lth_sheet__xlsx {
     zip_t *zip;
     lth_sheet__part part;
@@ -47,8 +35,7 @@ typedef struct lth_sheet__xlsx {
     /* What a quick look over the bytes of a sheet found. */
     uint32_t looked_at; /* index + 1 */
     bool has_inline;
-    uint32_t n_merges;
-    lth_sheet__merge merges[LTH_SHEET__MERGES];
+    lth_sheet__merges merges;
     /* The sheet being read. */
     lth_sheet *sheet;
     bool in_data, in_row, in_cell, in_phonetic, has_value, has_formula;
@@ -63,7 +50,6 @@ typedef struct lth_sheet__xlsx {
 LTH_MUST_USE lth_err lth_sheet__book_read(lth_sheet *self, const lth_sheet__report *to);
 /* "_x000D_" in a text of OOXML becomes the character; returns the new size. */
 size_t lth_sheet__unescape(uint8_t *text, size_t n);
-lth_slice lth_sheet__string(const lth_sheet__strings *strings, uint32_t index, bool *found);
 
 /* Reading one sheet from xml->read; the fuzz target comes in here. */
 LTH_MUST_USE lth_err lth_sheet__cells_begin(lth_sheet__xlsx *x, const lth_sheet__report *to);

@@ -20,7 +20,7 @@ OWNERS = {
     r"^jansson\.h": {"lib/control", "lib/include", "cli", "broker/shell", "agents/shell"},
     r"^sql(ext|types|ucode)?\.h": {"agents/capture"},
     r"^utf8proc\.h": {"lib/schema"},
-    r"^(zip|expat|freexl|xlsxwriter)": {"lib/sheet"},
+    r"^(zip|expat|xlsxwriter)": {"lib/sheet"},
 }
 
 # Public headers by the part that implements them.

@@ -2,12 +2,16 @@
  * @file lth/sheet.h
  * Tables in files that people keep: CSV, XLSX, old XLS, and the HTML or XML that some programs save
  * as ".xls". What a file is, is told by its content, never by its name. Read row by row in bounded
- * memory; and the answer workbook is written here. lib/sheet alone includes zip.h, expat.h,
- * freexl.h and xlsxwriter.h. Not pure: reads and writes files. Used in a child process, since the
+ * memory; and the answer workbook is written here. lib/sheet alone includes zip.h, expat.h and
+ * xlsxwriter.h. Not pure: reads and writes files. Used in a child process, since the
  * files come from strangers.
  *
  * Text is given as UTF-8, NFC not yet applied, without a byte order mark; TCVN3 and VNI are turned
- * into Unicode only when the whole file leaves no doubt, and never told from short text.
+ * into Unicode only when the whole file (of a workbook: the sheet, or all its shared strings)
+ * leaves no doubt, and never told from short text. Line ends inside a cell are LF. A text of blanks
+ * alone is an empty cell. A number under a date format that is no day of the calendar (a time of
+ * day, an elapsed time, below 1) stays a number. HTML: all tables are one sheet, one below the
+ * other.
  */
 #pragma once
 
@@ -20,15 +24,16 @@
 #define LTH_SHEET_ROWS_MAX  1048576u               /**< Excel's own. Empty ones cost nothing. */
 #define LTH_SHEET_COLUMNS_MAX                                                                      \
     512u /**< Columns beyond this are read past when empty, else a fault. */
-#define LTH_SHEET_CELL_MAX    32767u /**< Characters of a cell, Excel's own. */
-#define LTH_SHEET_SHEETS_MAX  64u
-#define LTH_SHEET_STRINGS_MAX (48u * 1024u * 1024u) /**< Bytes of shared strings kept in memory.   \
-                                                     */
+#define LTH_SHEET_CELL_MAX   32767u /**< Characters of a cell, Excel's own. */
+#define LTH_SHEET_SHEETS_MAX 64u
+#define LTH_SHEET_STRINGS_MAX                                                                      \
+    (48u * 1024u * 1024u) /**< Bytes of shared strings kept in memory.                             \
+                           */
 
 typedef enum lth_sheet_kind {
     LTH_SHEET_CSV = 1, /**< Separator , ; tab or |, told by content; quotes as RFC 4180. */
     LTH_SHEET_XLSX,    /**< Also .xlsm: macros are never looked at. */
-    LTH_SHEET_XLS,     /**< BIFF, by libfreexl. */
+    LTH_SHEET_XLS,     /**< BIFF5 and BIFF8 (Excel 95 to 2003), with stored results of formulas. */
     LTH_SHEET_HTML,    /**< A <table>. */
     LTH_SHEET_XML,     /**< SpreadsheetML 2003. */
 } lth_sheet_kind;
@@ -85,11 +90,13 @@ typedef struct lth_sheet_cell {
 typedef struct lth_sheet_row {
     uint32_t number;  /**< As Excel shows it, from 1; lines of a CSV file likewise (first line of a
                          record that spans several). */
-    uint32_t n_cells; /**< Up to the last cell that is not empty; 0 never comes. */
+    uint32_t n_cells; /**< Up to the last cell that is not empty or is covered by a merged area;
+                         0 never comes. */
     const lth_sheet_cell *cells; /**< A merged area has its value in its first cell only. */
     const uint8_t
         *merged; /**< Per cell 1: covered by a merged area that began to the left; such
-                    headers are filled by the reader of headers. NULL: none in this row. */
+                    headers are filled by the reader of headers. NULL: none in this row. Only areas
+                    that begin in the first 64 rows are known in XLSX and XLS. */
 } lth_sheet_row;
 
 typedef struct lth_sheet lth_sheet;
