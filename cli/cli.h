@@ -44,6 +44,11 @@ int lth_cli_usage(const lth_cli *cli);
 /** Print the errors of a configuration; returns 2. */
 int lth_cli_conf_errors(const lth_cli *cli, lth_conf_errors *errors);
 
+/** Run on the datasets of @p dir, of the node, or installed ones, with the code lists beside them.
+ * @p run also gets their directory. */
+int lth_cli_with_schema(const lth_cli *cli, const char *dir,
+                        int (*run)(const lth_cli *cli, const lth_schema *schema, const char *dir));
+
 /** Is this the directory (or YAML file) of an agent? Otherwise it is taken as a broker's. */
 bool lth_cli_is_agent(const char *dir);
 /** Path of the node's control socket: --node may be the socket, a node's directory or its YAML
@@ -77,6 +82,8 @@ int lth_cli_init_agent(const lth_cli *cli);
 int lth_cli_conf_check(const lth_cli *cli);
 int lth_cli_conf_docs(const lth_cli *cli);
 int lth_cli_dataset_proto(const lth_cli *cli);
+int lth_cli_dataset_compare(const lth_cli *cli);
+int lth_cli_dictionary(const lth_cli *cli);
 int lth_cli_dataset_list(const lth_cli *cli);
 int lth_cli_status(const lth_cli *cli);
 int lth_cli_counts(const lth_cli *cli);
