@@ -287,6 +287,10 @@ typedef struct lth_broker_public_info {
 } lth_broker_public_info;
 void lth_broker_public_of(const lth_broker *self, lth_broker_public_info *out);
 
+/** Everything published that the store holds; also without a machine. LTH_OK, LTH_E_NOMEM,
+ * LTH_E_STORE_*; free it with lth_public_set_fini(). */
+LTH_MUST_USE lth_err lth_broker_public_read(lth_public_set *out, const lth_hasher *h, lth_txn *txn);
+
 /** A peer below that reads the stream, and what it said it holds. */
 typedef struct lth_broker_reader_info {
     lth_id org;

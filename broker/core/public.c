@@ -361,3 +361,65 @@ uint32_t lth_broker_public_readers(const lth_broker *self, lth_broker_reader_inf
     }
     return n;
 }
+
+/* The one origin that has a public stream here. */
+static lth_err find_stream(lth_txn *txn, lth_id *author, lth_head *head, bool *found)
+{
+    lth_cursor *cursor;
+    lth_slice key, value;
+    *found = false;
+    TRY(lth_cursor_open(txn, LTH_T_head, &cursor));
+    lth_err err = lth_cursor_next(cursor, &key, &value);
+    while (err == LTH_OK && !*found) {
+        if (key.n == 24 && lth_get64(key.p + 16) == LTH_STREAM_PUBLIC) {
+            memcpy(author->b, key.p, sizeof author->b);
+            *found = lth_head_decode(head, value);
+            err = *found ? LTH_OK : LTH_E_STORE_CORRUPT;
+        }
+        err = err == LTH_OK && !*found ? lth_cursor_next(cursor, &key, &value) : err;
+    }
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
+static lth_err read_dataset(lth_public_set *out, const lth_hasher *h, lth_txn *txn,
+                            const lth_id *author, uint16_t dataset)
+{
+    lth_cursor *cursor;
+    lth_slice key, value;
+    lth_record_row row;
+    uint8_t from[20];
+    lth_id first = {{0}};
+    memcpy(first.b, author->b, 8);
+    lth_broker__key_record(from, dataset, &first, 0);
+    TRY(lth_cursor_open(txn, LTH_T_record, &cursor));
+    lth_err err = lth_cursor_seek(cursor, lth_slice_of(from, sizeof from), &key, &value);
+    while (err == LTH_OK && memcmp(key.p, from, 10) == 0) {
+        err = lth_record_row_decode(&row, value) ? LTH_OK : LTH_E_STORE_CORRUPT;
+        if (err == LTH_OK && row.state == LTH_ROW_LIVE && lth_id_equal(&row.author, author)) {
+            err = lth_public_set_record(out, h, row.wire);
+        }
+        err = err == LTH_OK ? lth_cursor_next(cursor, &key, &value) : err;
+    }
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
+lth_err lth_broker_public_read(lth_public_set *out, const lth_hasher *h, lth_txn *txn)
+{
+    lth_id author;
+    lth_head head;
+    bool found;
+    *out = (lth_public_set){.version = 0};
+    lth_err err = find_stream(txn, &author, &head, &found);
+    if (err == LTH_OK && found) {
+        out->version = (uint32_t)head.at.seq;
+        err = read_dataset(out, h, txn, &author, LTH_PUBLIC_DEFINITION);
+        err = err == LTH_OK ? read_dataset(out, h, txn, &author, LTH_PUBLIC_CODE) : err;
+        err = err == LTH_OK ? lth_public_set_sort(out) : err;
+    }
+    if (err != LTH_OK) {
+        lth_public_set_fini(out);
+    }
+    return err == LTH_E_FORMAT ? LTH_E_STORE_CORRUPT : err;
+}
