@@ -129,23 +129,13 @@ static lth_broker_public_info info_of(const node *self)
 
 static lth_public_set held_by(node *self)
 {
-    lth_public_set set = {0};
+    lth_public_set set;
     lth_txn *txn;
-    lth_cursor *cursor;
-    lth_slice key, value;
-    lth_record_row row;
     lth_hasher h = test_hasher();
     assert_int_equal(lth_store_begin(self->store, false, &txn), LTH_OK);
-    assert_int_equal(lth_cursor_open(txn, LTH_T_record, &cursor), LTH_OK);
-    while (lth_cursor_next(cursor, &key, &value) == LTH_OK) {
-        assert_true(lth_record_row_decode(&row, value));
-        if (row.state == LTH_ROW_LIVE) {
-            assert_int_equal(lth_public_set_record(&set, &h, row.wire), LTH_OK);
-        }
-    }
-    lth_cursor_close(&cursor);
+    assert_int_equal(lth_broker_public_read(&set, &h, txn), LTH_OK);
     lth_store_abort(&txn);
-    assert_int_equal(lth_public_set_sort(&set), LTH_OK);
+    assert_int_equal(set.version, info_of(self).at.seq);
     return set;
 }
 
