@@ -17,7 +17,7 @@ typedef struct broker_texts {
         conf_number peers, store_gib, keep_days, workers;
     } limits;
     struct {
-        conf_text orgs, routes, datasets, peers;
+        conf_text orgs, routes, datasets, peers, codelists;
     } files;
 } broker_texts;
 
@@ -76,8 +76,9 @@ static const conf_item FILE_ITEMS[] = {
     {"peers", CONF_PATH, 0, NULL, 0, 0, NULL, NULL, AT(files, peers),
      "Thư mục chứng thư được phép kết nối; mặc định: peers cạnh thư mục identity",
      "Directory of certificates that may connect; default: peers beside identity"},
-    {"codelists", CONF_PATH, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Thư mục danh mục",
-     "Directory of code lists"},
+    {"codelists", CONF_PATH, 0, NULL, 0, 0, NULL, NULL, AT(files, codelists),
+     "Thư mục danh mục; mặc định: codelists cạnh thư mục datasets, nếu có",
+     "Directory of code lists; default: codelists beside datasets, if there is one"},
     {"indicators", CONF_PATH, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Thư mục chỉ tiêu",
      "Directory of indicators"},
     {.key = NULL},
@@ -161,7 +162,7 @@ void lth_conf__broker(conf_load *load, const char *path, lth_broker_conf *out)
         (void)lth_conf__org(&file, t.parent.org.at, t.parent.org.s, &out->registry);
     }
     uint32_t before = conf_faults(load);
-    lth_conf__datasets(load, t.files.datasets.s, &out->schema);
+    lth_conf__schema_dirs(load, t.files.datasets.s, t.files.codelists.s, &out->schema);
     if (conf_faults(load) == before && out->registry.n_orgs > 0) {
         lth_conf__routes(load, t.files.routes.s, &out->schema, &out->registry, out->parent_org,
                          &out->policy);

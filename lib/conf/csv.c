@@ -23,6 +23,7 @@ typedef struct csv {
     uint32_t start_line, start_column;
     bool carriage; /* A CR has come; LF must follow. */
     bool stopped;
+    size_t total;      /* Bytes read. */
     size_t used, cell; /* In text; where the present cell begins. */
     uint32_t n;
     conf_cell cells[CELLS_MAX];
@@ -157,38 +158,61 @@ static void finish(csv *c)
     }
 }
 
+static void read_piece(csv *c, const char *piece, size_t n)
+{
+    size_t i = c->total == 0 && n >= 3 && memcmp(piece, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    c->total += n;
+    if (c->total > CONF_CSV_MAX) {
+        stop(c, 0, 0, "tệp lớn hơn 64 MiB", "the file is larger than 64 MiB");
+    }
+    for (; i < n && !c->stopped; i++) {
+        on_char(c, piece[i]);
+        advance(c, piece[i]);
+    }
+}
+
 static void read_pieces(csv *c, FILE *in)
 {
     char piece[16 * 1024];
-    size_t total = 0;
     for (size_t n = fread(piece, 1, sizeof piece, in); n > 0 && !c->stopped;
          n = fread(piece, 1, sizeof piece, in)) {
-        size_t i = total == 0 && n >= 3 && memcmp(piece, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-        total += n;
-        if (total > CONF_CSV_MAX) {
-            stop(c, 0, 0, "tệp lớn hơn 64 MiB", "the file is larger than 64 MiB");
-        }
-        for (; i < n && !c->stopped; i++) {
-            on_char(c, piece[i]);
-            advance(c, piece[i]);
-        }
+        read_piece(c, piece, n);
     }
     if (ferror(in)) {
         stop(c, 0, 0, "không đọc được tệp", "cannot read the file");
     }
 }
 
-void lth_conf__csv(const conf_file *file, conf_csv_row row, void *ctx)
+static csv *begin(const conf_file *file, conf_csv_row row, void *ctx)
 {
     csv *c = lth_conf__scratch(file->load, sizeof *c);
+    if (c != NULL) {
+        c->file = file;
+        c->row = row;
+        c->ctx = ctx;
+        c->line = 1;
+        c->column = 1;
+    }
+    return c;
+}
+
+void lth_conf__csv_text(const conf_file *file, lth_slice text, conf_csv_row row, void *ctx)
+{
+    csv *c = begin(file, row, ctx);
+    if (c != NULL && text.n > 0) {
+        read_piece(c, (const char *)text.p, text.n);
+    }
+    if (c != NULL && !c->stopped) {
+        finish(c);
+    }
+}
+
+void lth_conf__csv(const conf_file *file, conf_csv_row row, void *ctx)
+{
+    csv *c = begin(file, row, ctx);
     if (c == NULL) {
         return;
     }
-    c->file = file;
-    c->row = row;
-    c->ctx = ctx;
-    c->line = 1;
-    c->column = 1;
     FILE *in = fopen(file->path, "rbe");
     if (in == NULL) {
         lth_conf__error(file, NULL, "không mở được tệp (%s): kiểm tra đường dẫn và quyền đọc",

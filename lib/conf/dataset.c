@@ -1,13 +1,7 @@
-#include <dirent.h>
-#include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
-
-#define DATASETS_MAX 256u
-#define FIELDS_MAX   512u
 
 typedef struct owner_texts {
     conf_text kind, parent;
@@ -49,7 +43,8 @@ typedef struct dataset_texts {
     conf_text dataset;
     conf_number number, version;
     conf_title_text title;
-    const conf_node *natural_key, *groups, *fields;
+    conf_text dated_by;
+    const conf_node *natural_key, *groups, *fields, *rules, *references;
 } dataset_texts;
 
 #define AT(member) offsetof(dataset_texts, member)
@@ -69,10 +64,16 @@ const conf_item lth_conf__dataset_items[] = {
     {"groups", CONF_NAMED, CONF_REQUIRED, NULL, 1, LTH_GROUPS_MAX, NULL, GROUP_ITEMS, AT(groups),
      "Nhóm trường: đơn vị của quyền riêng tư, quyền viết và chữ ký",
      "Field groups: the unit of privacy, ownership and signature"},
-    {"fields", CONF_NAMED, CONF_REQUIRED, NULL, 1, FIELDS_MAX, NULL, lth_conf__field_items,
+    {"fields", CONF_NAMED, CONF_REQUIRED, NULL, 1, LTH_FIELDS_MAX, NULL, lth_conf__field_items,
      AT(fields), "Các trường", "The fields"},
-    {"rules", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0, "Quy tắc kiểm tra",
-     "Validation rules"},
+    {"dated_by", CONF_NAME, 0, NULL, 0, 0, NULL, NULL, AT(dated_by),
+     "Trường ngày mà mã được xét theo; mặc định: ngày bản ghi đổi tại nguồn",
+     "Date field by whose day codes are judged; default: the day the record changed at its source"},
+    {"rules", CONF_ITEMS, 0, NULL, 0, LTH_RULES_MAX, NULL, lth_conf__rule_items, AT(rules),
+     "Quy tắc kiểm tra", "Validation rules"},
+    {"references", CONF_ITEMS, 0, NULL, 0, LTH_RULES_MAX, NULL, lth_conf__reference_items,
+     AT(references), "Bản ghi khác phải có; tập dữ liệu không có ở đây thì bỏ qua",
+     "Other records that must exist; a dataset that is not known here is passed over"},
     {"valid", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0,
      "Trường bắt đầu và kết thúc hiệu lực", "Fields that hold the start and end of validity"},
     {.key = NULL},
@@ -197,17 +198,18 @@ static void link_groups(draft *d)
     }
 }
 
-static const lth_field *find_field(const draft *d, const conf_node *at)
+const lth_field *lth_conf__dataset_field(const conf_file *file, const conf_node *at,
+                                         const char *name, const lth_dataset *ds)
 {
-    const lth_field *field = lth_dataset_field_name(d->ds, at->text);
+    const lth_field *field = lth_dataset_field_name(ds, name);
     const char **names =
-        field == NULL ? lth_conf__scratch(d->file->load, d->ds->n_fields * sizeof *names) : NULL;
+        field == NULL ? lth_conf__scratch(file->load, ds->n_fields * sizeof *names) : NULL;
     if (names != NULL) {
-        for (uint32_t i = 0; i < d->ds->n_fields; i++) {
-            names[i] = d->fields[i].name;
+        for (uint32_t i = 0; i < ds->n_fields; i++) {
+            names[i] = ds->fields[i].name;
         }
-        conf_what what = {"trường", "field", "tập dữ liệu", "dataset", d->ds->name};
-        lth_conf__unknown(d->file, at, at->text, &what, &(conf_names){names, d->ds->n_fields});
+        conf_what what = {"trường", "field", "tập dữ liệu", "dataset", ds->name};
+        lth_conf__unknown(file, at, name, &what, &(conf_names){names, ds->n_fields});
     }
     return field;
 }
@@ -233,8 +235,9 @@ static void read_natural_key(draft *d, const conf_node *list)
     }
     uint32_t n = 0;
     for (const conf_node *one = list->first; one != NULL; one = one->next, n++) {
-        const lth_field *field =
-            lth_conf__is(d->file, one, CONF_SCALAR) ? find_field(d, one) : NULL;
+        const lth_field *field = lth_conf__is(d->file, one, CONF_SCALAR)
+                                     ? lth_conf__dataset_field(d->file, one, one->text, d->ds)
+                                     : NULL;
         if (field == NULL) {
             return;
         }
@@ -275,25 +278,31 @@ static bool sizes_ok(const conf_file *file, const dataset_texts *t)
                         LTH_GROUPS_MAX);
         return false;
     }
-    if (t->fields->n == 0 || t->fields->n > FIELDS_MAX) {
+    if (t->fields->n == 0 || t->fields->n > LTH_FIELDS_MAX) {
         lth_conf__error(file, t->fields, "cần từ 1 đến %u trường", "1 to %u fields are needed",
-                        FIELDS_MAX);
+                        LTH_FIELDS_MAX);
         return false;
     }
     return true;
 }
 
-static void read_dataset(conf_load *load, const char *path, conf_file *file, lth_dataset *out)
+static void read_dataset(conf_load *load, conf_part *part, lth_dataset *out, conf_dataset *later)
 {
-    if (!lth_conf__file_open(file, load, path)) {
+    if (!lth_conf__part_open(part)) {
         return;
     }
+    const conf_file *file = &part->file;
     dataset_texts t = {0};
     lth_conf__read(file, file->root, "dataset", lth_conf__dataset_items, &t);
     *out = (lth_dataset){.name = t.dataset.s,
                          .number = (uint16_t)t.number.v,
                          .version = (uint32_t)t.version.v,
                          .title = {t.title.vi.s, t.title.en.s}};
+    *later = (conf_dataset){.file = *file,
+                            .natural_key = t.natural_key,
+                            .rules = t.rules,
+                            .references = t.references,
+                            .dated_by = t.dated_by};
     if (!sizes_ok(file, &t) || out->name == NULL) {
         return;
     }
@@ -314,37 +323,11 @@ static void read_dataset(conf_load *load, const char *path, conf_file *file, lth
     }
 }
 
-/* Names of the .yaml files of a directory, sorted. */
-static char **list_directory(conf_load *load, const char *dir, uint32_t *n)
-{
-    struct dirent **entries = NULL;
-    int found = scandir(dir, &entries, NULL, alphasort);
-    char **names = found < 0 ? NULL : lth_conf__scratch(load, ((size_t)found + 1) * sizeof *names);
-    if (found < 0) {
-        conf_file file;
-        if (lth_conf__file_name(&file, load, dir)) {
-            lth_conf__error(&file, NULL, "không mở được thư mục (%s)",
-                            "cannot open the directory (%s)", strerror(errno));
-        }
-        return NULL;
-    }
-    *n = 0;
-    for (int i = 0; i < found; i++) {
-        size_t size = strlen(entries[i]->d_name);
-        bool yaml = size > 5 && strcmp(entries[i]->d_name + size - 5, ".yaml") == 0;
-        if (yaml && entries[i]->d_name[0] != '.' && names != NULL) {
-            names[(*n)++] = lth_conf__keep_text(load, entries[i]->d_name);
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    return names;
-}
-
 /* Insert by number; numbers and names are unique. */
-static void add_dataset(lth_schema *schema, lth_dataset *datasets, const conf_file *file,
-                        const lth_dataset *one)
+static void add_dataset(lth_schema *schema, lth_dataset *datasets, conf_dataset *later,
+                        const conf_dataset *last, const lth_dataset *one)
 {
+    const conf_file *file = &last->file;
     for (uint32_t i = 0; i < schema->n_datasets; i++) {
         bool number = datasets[i].number == one->number;
         if (number || strcmp(datasets[i].name, one->name) == 0) {
@@ -359,33 +342,45 @@ static void add_dataset(lth_schema *schema, lth_dataset *datasets, const conf_fi
     uint32_t at = schema->n_datasets++;
     for (; at > 0 && datasets[at - 1].number > one->number; at--) {
         datasets[at] = datasets[at - 1];
+        later[at] = later[at - 1];
     }
     datasets[at] = *one;
+    later[at] = *last;
 }
 
-void lth_conf__datasets(conf_load *load, const char *dir, lth_schema *out)
+/* Rules need every dataset in its place: they point at fields and name other datasets. */
+static void read_rules(conf_load *load, lth_dataset *datasets, conf_dataset *later, uint32_t n)
 {
-    uint32_t n = 0;
-    char **names = list_directory(load, dir, &n);
-    lth_dataset *datasets = lth_conf__keep(load, (n + 1u) * sizeof *datasets);
-    conf_file where;
-    if (names == NULL || datasets == NULL || !lth_conf__file_name(&where, load, dir)) {
-        return;
-    }
-    if (n == 0 || n > DATASETS_MAX) {
-        lth_conf__error(&where, NULL, "thư mục cần từ 1 đến %u tệp .yaml, mỗi tập dữ liệu một tệp",
-                        "the directory needs 1 to %u .yaml files, one a dataset", DATASETS_MAX);
-        return;
-    }
-    where.dir = dir;
-    *out = (lth_schema){.datasets = datasets};
     for (uint32_t i = 0; i < n; i++) {
-        conf_file file;
+        later[i].ds = &datasets[i];
+    }
+    for (uint32_t i = 0; i < n && !load->nomem; i++) {
+        lth_conf__rules(&later[i], later, n);
+    }
+}
+
+void lth_conf__schema(conf_load *load, conf_part *parts, uint32_t n, lth_schema *out)
+{
+    uint32_t before = conf_faults(load);
+    lth_dataset *datasets = lth_conf__keep(load, (n + 1u) * sizeof *datasets);
+    conf_dataset *later = lth_conf__scratch(load, (n + 1u) * sizeof *later);
+    lth_conf__codelists(load, parts, n, out);
+    out->datasets = datasets;
+    load->lists = out;
+    for (uint32_t i = 0; i < n && !load->nomem; i++) {
         lth_dataset one = {0};
-        uint32_t before = conf_faults(load);
-        read_dataset(load, lth_conf__path(&where, names[i]), &file, &one);
-        if (conf_faults(load) == before && !load->nomem) {
-            add_dataset(out, datasets, &file, &one);
+        conf_dataset last = {0};
+        uint32_t so_far = conf_faults(load);
+        if (parts[i].kind != LTH_PART_DATASET) {
+            continue;
         }
+        read_dataset(load, &parts[i], &one, &last);
+        if (conf_faults(load) == so_far && !load->nomem) {
+            add_dataset(out, datasets, later, &last, &one);
+        }
+    }
+    load->lists = NULL;
+    if (conf_faults(load) == before) {
+        read_rules(load, datasets, later, out->n_datasets);
     }
 }

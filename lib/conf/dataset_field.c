@@ -301,6 +301,9 @@ static void read_texts(const conf_file *file, const conf_node *key, const conf_i
                        .scale = (uint8_t)t->scale.v,
                        .list = t->list.s,
                        .title = {t->title.vi.s, t->title.en.s}};
+    if (t->list.s != NULL && file->load->lists != NULL) {
+        out->codes = lth_schema_list(file->load->lists, t->list.s);
+    }
     if (t->type.s == NULL || conf_faults(file->load) != before) {
         return;
     }

@@ -19,6 +19,14 @@ static const struct {
      "What leaves this node, to whom, for what purpose", lth_conf__routes_items},
     {"datasets/*.yaml", "Định nghĩa một tập dữ liệu", "Definition of one dataset",
      lth_conf__dataset_items},
+    {"codelists/lists.yaml",
+     "Các danh mục; mã của mỗi danh mục ở tệp DANH_MỤC.csv bên cạnh, cột code, vi, en, valid_from, "
+     "valid_to, parent, replaced_by (từ en trở đi không bắt buộc; ngày dạng 2025-07-01 hoặc trống; "
+     "replaced_by: các mã cách nhau dấu cách)",
+     "The code lists; the codes of each stand in LIST.csv beside it, columns code, vi, en, "
+     "valid_from, valid_to, parent, replaced_by (from en on optional; days as 2025-07-01 or empty; "
+     "replaced_by: codes apart by blanks)",
+     lth_conf__lists_items},
 };
 
 typedef struct writer {

@@ -134,9 +134,9 @@ static const lth_profile *profile_at(hosts *h, const conf_node *node)
 
 /* ---- schools ---- */
 
-static const char *absolute(const conf_file *file, const char *text)
+/* What was looked up from the file's directory already, from where this process stands. */
+static const char *from_here(const conf_file *file, const char *path)
 {
-    char *path = lth_conf__path(file, text);
     if (path == NULL || path[0] == '/') {
         return path;
     }
@@ -145,6 +145,11 @@ static const char *absolute(const conf_file *file, const char *text)
     path = lth_conf__path(&root, path);
     free(here);
     return path;
+}
+
+static const char *absolute(const conf_file *file, const char *text)
+{
+    return from_here(file, lth_conf__path(file, text));
 }
 
 static const char *inbox_of(const hosts *h, const char *org)
@@ -253,7 +258,7 @@ static void read_carrier(hosts *h)
         return;
     }
     h->out->carrier_profile = profile_at(h, t->carrier_profile);
-    h->out->carrier_inbox = absolute(h->file, t->carrier_inbox.s);
+    h->out->carrier_inbox = from_here(h->file, t->carrier_inbox.s);
     if (h->out->carrier_profile != NULL && h->out->carrier_profile->org_from == NULL) {
         lth_conf__error(h->file, t->carrier_profile,
                         "bộ ánh xạ \"%s\" không có org_from: không tách được theo trường",
@@ -305,7 +310,7 @@ void lth_conf__hosted(const conf_file *file, const conf_hosted *t, const char *p
     }
     read_carrier(h);
     check_carrier(h);
-    out->hosted_dir = absolute(file, t->keys.s);
+    out->hosted_dir = from_here(file, t->keys.s);
     out->schools = h->schools;
     out->n_schools = h->n;
 }

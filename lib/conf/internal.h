@@ -19,7 +19,8 @@ typedef struct conf_load {
     lth_arena *keep;
     lth_arena *scratch;
     lth_conf_errors *errors;
-    char *root; /**< Names of files are shown relative to this directory. */
+    char *root;              /**< Names of files are shown relative to this directory. */
+    const lth_schema *lists; /**< Code lists for the fields of datasets; NULL: none. */
     bool nomem;
 } conf_load;
 
@@ -32,6 +33,7 @@ typedef struct conf_node {
     uint32_t n;            /**< Entries of a map or list. */
     const char *text;      /**< Scalar; never holds a NUL. */
     bool quoted;
+    bool one_line;
     struct conf_node *first; /**< Items of a list; keys of a map. */
     struct conf_node *next;
     struct conf_node *value; /**< Of a key. */
@@ -73,6 +75,8 @@ void *lth_conf__scratch(conf_load *load, size_t n);
 
 /** Open @p path; false with an error reported. */
 bool lth_conf__file_open(conf_file *out, conf_load *load, const char *path);
+/** The same for a text at hand; @p file describes it. The text is not kept. */
+bool lth_conf__file_parse(conf_file *file, lth_slice text);
 /** Describe a file without parsing it (CSV lists). */
 bool lth_conf__file_name(conf_file *out, conf_load *load, const char *path);
 /** @p path as seen from the file's directory; kept. */
@@ -173,11 +177,15 @@ typedef struct conf_cell {
 typedef bool (*conf_csv_row)(void *ctx, const conf_file *file, const conf_cell *cells, uint32_t n);
 /** Read a CSV (RFC 4180, UTF-8, optional BOM) in pieces. Errors are reported. */
 void lth_conf__csv(const conf_file *file, conf_csv_row row, void *ctx);
+/** The same of a text at hand. */
+void lth_conf__csv_text(const conf_file *file, lth_slice text, conf_csv_row row, void *ctx);
 
 /* ---- the kinds of file ---- */
 
 extern const conf_item lth_conf__broker_items[], lth_conf__agent_items[], lth_conf__dataset_items[],
-    lth_conf__orgs_items[], lth_conf__routes_items[], lth_conf__intake_items[];
+    lth_conf__orgs_items[], lth_conf__routes_items[], lth_conf__lists_items[],
+    lth_conf__intake_items[];
+extern const conf_item lth_conf__rule_items[], lth_conf__reference_items[];
 extern const conf_item lth_conf__field_items[], lth_conf__title_items[], lth_conf__source_items[];
 
 typedef struct conf_title_text {
@@ -189,7 +197,34 @@ bool lth_conf__field(const conf_file *file, const conf_node *key, lth_field *out
 bool lth_conf__field_numbers(const conf_file *file, lth_field *fields, uint32_t n,
                              const conf_node **keys);
 
-void lth_conf__datasets(conf_load *load, const char *dir, lth_schema *out);
+/** One text that a schema is built from: at hand, or in a file. */
+typedef struct conf_part {
+    lth_schema_part kind;
+    conf_file file;
+    const char *list; /**< codes: name of their list. */
+    bool at_hand;
+    lth_slice text;
+} conf_part;
+/** Code lists, then datasets with their rules, from all of @p parts. */
+void lth_conf__schema(conf_load *load, conf_part *parts, uint32_t n, lth_schema *out);
+/** The parts that stand in two directories. @p codelists: NULL = beside datasets, if it is there.
+ */
+void lth_conf__schema_dirs(conf_load *load, const char *datasets, const char *codelists,
+                           lth_schema *out);
+bool lth_conf__part_open(conf_part *part);
+void lth_conf__codelists(conf_load *load, conf_part *parts, uint32_t n, lth_schema *out);
+
+/** A dataset whose rules wait for the others. */
+typedef struct conf_dataset {
+    conf_file file;
+    lth_dataset *ds;
+    const conf_node *natural_key, *rules, *references;
+    conf_text dated_by;
+} conf_dataset;
+void lth_conf__rules(const conf_dataset *one, const conf_dataset *all, uint32_t n_all);
+/** Field by name; reports an unknown one. */
+const lth_field *lth_conf__dataset_field(const conf_file *file, const conf_node *at,
+                                         const char *name, const lth_dataset *ds);
 void lth_conf__orgs(conf_load *load, const char *path, lth_registry *out);
 /** @p parent_org: destinations equal to it mean the path parent; NULL at the top. */
 void lth_conf__routes(conf_load *load, const char *path, const lth_schema *schema,

@@ -139,7 +139,45 @@ lth_err lth_conf_load_datasets(lth_conf **owner, const lth_schema **out, const c
     char *path = begin(&load, errors) ? find_file(&load, dir, NULL) : NULL;
     if (path != NULL) {
         load.root = path;
-        lth_conf__datasets(&load, path, &load.conf->schema);
+        lth_conf__schema_dirs(&load, path, NULL, &load.conf->schema);
+    } else {
+        load.nomem = true;
+    }
+    lth_err err = finish(&load, owner);
+    *out = err == LTH_OK ? &(*owner)->schema : NULL;
+    return err;
+}
+
+/* "a/commune.csv" is about the list "commune". */
+static const char *list_of(conf_load *load, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    char *list = lth_conf__keep_text(load, slash != NULL ? slash + 1 : name);
+    size_t n = list != NULL ? strlen(list) : 0;
+    if (n > 4 && strcmp(list + n - 4, ".csv") == 0) {
+        list[n - 4] = '\0';
+    }
+    return list;
+}
+
+lth_err lth_conf_build_schema(lth_conf **owner, const lth_schema **out,
+                              const lth_schema_source *parts, size_t n, lth_conf_errors *errors)
+{
+    conf_load load;
+    *owner = NULL;
+    *out = NULL;
+    conf_part *all = begin(&load, errors) ? lth_conf__scratch(&load, (n + 1) * sizeof *all) : NULL;
+    load.root = load.keep != NULL ? lth_conf__keep_text(&load, ".") : NULL;
+    if (all != NULL && load.root != NULL) {
+        for (size_t i = 0; i < n; i++) {
+            const char *name = lth_conf__keep_text(&load, parts[i].name);
+            all[i] = (conf_part){.kind = parts[i].kind, .at_hand = true, .text = parts[i].text};
+            all[i].file = (conf_file){.load = &load, .path = name, .shown = name, .dir = "."};
+            all[i].list = name != NULL ? list_of(&load, name) : NULL;
+        }
+    }
+    if (all != NULL && !load.nomem) {
+        lth_conf__schema(&load, all, (uint32_t)n, &load.conf->schema);
     } else {
         load.nomem = true;
     }

@@ -18,8 +18,11 @@ const conf_item lth_conf__source_items[] = {
     {"from", CONF_TEXT, 0, NULL, 1, 128, NULL, NULL, AT(from), "Tên cột của nguồn",
      "Column of the source"},
     {"as", CONF_TEXT, 0, NULL, 1, 32, NULL, NULL, AT(as),
-     "Cách đọc: date_vn (d/m/yyyy), date_compact (yyyymmdd), bool_vn (Có/Không)",
-     "How to read it: date_vn (d/m/yyyy), date_compact (yyyymmdd), bool_vn (Có/Không)"},
+     "Cách đọc: date_vn (d/m/yyyy, ISO, số ngày của Excel), date_compact (yyyymmdd), bool_vn "
+     "(Có/Không), digits (thêm lại số 0 ở đầu cho đủ max), grade (số đầu tiên, như trong Lớp 6A1)",
+     "How to read it: date_vn (d/m/yyyy, ISO, Excel's day number), date_compact (yyyymmdd), "
+     "bool_vn (Có/Không), digits (zeros in front, up to max), grade (the first number, as in Lớp "
+     "6A1)"},
     {"map", CONF_ANY, 0, NULL, 0, 0, NULL, NULL, AT(map),
      "{ giá trị nguồn: giá trị chuẩn }; giá trị không có ở đây là lỗi của dòng đó",
      "{ source value: standard value }; a value not listed is an error of that row"},
@@ -76,7 +79,7 @@ static void check_as(mapper *m, const conf_text *as, const lth_field *field)
         if (name == NULL) {
             break;
         }
-        if (strcmp(name, as->s) == 0 && type != field->type) {
+        if (strcmp(name, as->s) == 0 && !lth_as_fits(type, field->type)) {
             lth_conf__error(m->file, as->at, "as: %s không đọc được trường \"%s\" (kiểu %s)",
                             "as: %s cannot read field \"%s\" (type %s)", name, field->name,
                             lth_type_name(field->type));

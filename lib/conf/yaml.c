@@ -127,6 +127,7 @@ static bool on_scalar(builder *b, const yaml_event_t *event)
     memcpy(copy, text, n);
     node->text = copy;
     node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    node->one_line = event->start_mark.line == event->end_mark.line;
     return place(b, node, event->start_mark);
 }
 
@@ -199,14 +200,14 @@ static void report_syntax(const conf_file *file, const yaml_parser_t *parser)
                        problem);
 }
 
-static bool parse(conf_file *file, const uint8_t *bytes, size_t n)
+bool lth_conf__file_parse(conf_file *file, lth_slice text)
 {
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
         file->load->nomem = true;
         return false;
     }
-    yaml_parser_set_input_string(&parser, bytes, n);
+    yaml_parser_set_input_string(&parser, text.p, text.n);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     builder b = {.file = file};
     bool good = true;
@@ -308,7 +309,7 @@ bool lth_conf__file_open(conf_file *out, conf_load *load, const char *path)
         return false;
     }
     uint8_t *bytes = read_file(out, &n);
-    bool good = bytes != NULL && parse(out, bytes, n);
+    bool good = bytes != NULL && lth_conf__file_parse(out, lth_slice_of(bytes, n));
     free(bytes);
     return good;
 }

@@ -1,23 +1,5 @@
 #include "internal.h"
 
-#define DAY_MS     86400000u
-#define VIETNAM_MS (7u * 3600000u)
-
-uint32_t lth_day_of(uint64_t utc_ms)
-{
-    /* Era arithmetic on a calendar whose years begin in March (H. Hinnant, chrono dates). */
-    uint64_t days = (utc_ms + VIETNAM_MS) / DAY_MS + 719468u;
-    uint64_t era = days / 146097u;
-    uint64_t of_era = days % 146097u;
-    uint64_t year = (of_era - of_era / 1460u + of_era / 36524u - of_era / 146096u) / 365u;
-    uint64_t of_year = of_era - (365u * year + year / 4u - year / 100u);
-    uint64_t shifted = (5u * of_year + 2u) / 153u;
-    uint64_t day = of_year - (153u * shifted + 2u) / 5u + 1u;
-    uint64_t month = shifted < 10 ? shifted + 3 : shifted - 9;
-    year += era * 400u + (month <= 2 ? 1 : 0);
-    return year > 9999 ? 99991231u : (uint32_t)(year * 10000u + month * 100u + day);
-}
-
 static bool in_force(const lth_code *code, uint32_t on)
 {
     return code->from <= on && (code->to == 0 || on <= code->to);
@@ -191,7 +173,7 @@ const lth_code *lth_codelist_nearest(const lth_codelist *list, lth_slice text, u
 {
     const lth_code *nearest = NULL;
     uint32_t size = lth_text_distance(text, (lth_slice){0});
-    uint32_t best = size / 3 + 2;
+    uint32_t best = (size + 1) / 3 + 1;
     for (uint32_t i = 0; i < list->n_codes && best > 1 && size != UINT32_MAX; i++) {
         const lth_code *one = &list->codes[i];
         const char *texts[] = {one->title.vi, one->code, one->title.en};

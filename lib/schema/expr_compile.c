@@ -332,7 +332,7 @@ static void nearest_in(const lth_field *fields, uint32_t n, const lexeme *word, 
     for (uint32_t i = 0; i < n; i++) {
         lth_slice other = lth_slice_of(fields[i].name, strlen(fields[i].name));
         uint32_t d = lth_text_distance(lth_slice_of(word->start, word->n), other);
-        if (d < *best) {
+        if (d < *best && d < other.n) {
             *best = d;
             *name = fields[i].name;
         }

@@ -46,7 +46,8 @@ static void test_says(void **state)
         "| `schools[].tables[].every` | thời gian · duration | `30s` | 1s–24h |",
         "| `fields.NAME.items.NAME.type` |",
         "| `routes[].purpose` | chữ · text | **bắt buộc · required** |",
-        "| `rules` |  | chưa hỗ trợ · not yet |",
+        "| `rules[].check` | chữ · text | **bắt buộc · required** | ≤ 2000 |",
+        "| `valid` |  | chưa hỗ trợ · not yet |",
     };
     lth_buf docs;
     read_docs(&docs);

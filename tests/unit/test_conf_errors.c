@@ -44,7 +44,7 @@ static const spoil SPOILS[] = {
     {"broker.yaml", "org: M }", "org: N }",
      "broker.yaml:5:51: mã đơn vị \"N\" không có trong danh bạ; dùng được: M, P, S1", 0},
     {"broker.yaml", "datasets: datasets/ }", "codelists: x }",
-     "broker.yaml:7:10: \"codelists\" chưa được phiên bản này hỗ trợ: bỏ nó đi", 0},
+     "x: không mở được thư mục (No such file or directory)", 0},
     {"broker.yaml", "datasets: datasets/", "routes: no.yaml",
      "no.yaml: không mở được tệp (No such file or directory): kiểm tra đường dẫn và quyền đọc", 0},
     {"broker.yaml", "store: store, ", "store: , ", "broker.yaml:1:36: store chưa có giá trị", 0},
@@ -181,8 +181,50 @@ static const spoil SPOILS[] = {
      1},
     {"datasets/thing.yaml", "{ kind: ministry, parent: professional }", "somebody",
      "datasets/thing.yaml:9:33: owner phải là record hoặc { kind: LOẠI }", 0},
-    {"datasets/thing.yaml", "fields:\n", "rules: []\nfields:\n",
-     "datasets/thing.yaml:10:1: \"rules\" chưa được phiên bản này hỗ trợ: bỏ nó đi", 0},
+    {"datasets/thing.yaml", "fields:\n", "valid: x\nfields:\n",
+     "datasets/thing.yaml:10:1: \"valid\" chưa được phiên bản này hỗ trợ: bỏ nó đi", 0},
+    {"datasets/thing.yaml", "fields:\n", "dated_by: born\nfields:\n",
+     "datasets/thing.yaml:10:11: dated_by: trường \"born\" phải kiểu date, precision: [day]", 0},
+    {"datasets/thing.yaml", "fields:\n",
+     "rules:\n  - { number: 1, id: a, severity: error, check: \"mark <= limit\",\n"
+     "      text: { vi: v, en: e } }\nfields:\n",
+     "datasets/thing.yaml:11:58: trường \"limit\" không có trong tập dữ liệu; chữ đặt trong dấu "
+     "'...'",
+     0},
+    {"datasets/thing.yaml", "fields:\n",
+     "rules:\n  - number: 1\n    id: a\n    severity: error\n    check: mark < name\n"
+     "    text: { vi: v, en: e }\nfields:\n",
+     "datasets/thing.yaml:14:19: ở đây cần số, không phải chữ", 0},
+    {"datasets/thing.yaml", "fields:\n",
+     "rules:\n  - number: 1\n    id: a\n    severity: error\n    check: |\n      mark < name\n"
+     "    text: { vi: v, en: e }\nfields:\n",
+     "datasets/thing.yaml:14:12: ký tự thứ 8 của biểu thức: ở đây cần số, không phải chữ", 0},
+    {"datasets/thing.yaml", "fields:\n",
+     "rules:\n  - { number: 1, id: a, severity: errr, field: nam, check: \"true\",\n"
+     "      text: { vi: \"{mark} {nam.title}\", en: \"{mark\" } }\nfields:\n",
+     "datasets/thing.yaml:11:35: giá trị \"errr\" không có trong các giá trị của \"severity\"; ý "
+     "bạn là \"error\"?",
+     3},
+    {"datasets/thing.yaml", "fields:\n",
+     "rules:\n  - { number: 1, id: a, severity: error, check: \"true\", text: { vi: v, en: e } }\n"
+     "  - { number: 1, id: b, severity: error, check: \"true\", text: { vi: v, en: e } }\n"
+     "fields:\n",
+     "datasets/thing.yaml:12:15: số hiệu 1 đã dùng cho \"a\"", 0},
+    {"datasets/thing.yaml", "fields:\n",
+     "references:\n  - { number: 1, id: a, severity: error, dataset: thing, fields: [name, phone],"
+     " text: { vi: v, en: e } }\nfields:\n",
+     "datasets/thing.yaml:11:66: natural_key của \"thing\" có 1 trường, ở đây có 2", 0},
+    {"datasets/thing.yaml", "fields:\n",
+     "references:\n  - { number: 1, id: a, severity: error, dataset: thing, fields: [born],"
+     " text: { vi: v, en: e } }\nfields:\n",
+     "datasets/thing.yaml:11:67: trường \"born\" kiểu date, khoá \"code\" của \"thing\" kiểu text",
+     0},
+    {"datasets/thing.yaml", "fields:\n",
+     "references:\n  - { number: 1, id: a, severity: blocks, dataset: elsewhere, fields: [born],"
+     " text: { vi: v, en: e } }\nfields:\n",
+     "datasets/thing.yaml:11:35: giá trị \"blocks\" không có trong các giá trị của \"severity\"; "
+     "dùng được: error, warning",
+     0},
     {"datasets/thing.yaml", "  note: { number: 7, group: official, type: text }\n", "",
      "datasets/thing.yaml:9:3: nhóm \"official\" không có trường nào", 0},
     {"agent.yaml", "every: 500s", "every: 500",

@@ -151,9 +151,25 @@ typedef struct lth_intake_conf {
 LTH_MUST_USE lth_err lth_conf_load_intake(lth_conf **owner, const lth_intake_conf **out,
                                           const char *path, lth_conf_errors *errors);
 
-/** Parts, for the command line and tests. */
+/** Parts, for the command line and tests. Datasets come with the code lists of "codelists" beside
+ * @p dir, when it exists. */
 LTH_MUST_USE lth_err lth_conf_load_datasets(lth_conf **owner, const lth_schema **out,
                                             const char *dir, lth_conf_errors *errors);
+/** What a schema is built from. */
+typedef enum lth_schema_part {
+    LTH_PART_DATASET, /**< datasets/NAME.yaml */
+    LTH_PART_LISTS,   /**< codelists/lists.yaml */
+    LTH_PART_CODES    /**< codelists/LIST.csv */
+} lth_schema_part;
+typedef struct lth_schema_source {
+    lth_schema_part kind;
+    const char *name; /**< For messages; of codes: "LIST.csv", with any directory before it. */
+    lth_slice text;   /**< Need not outlive the call. */
+} lth_schema_source;
+/** One schema from texts, in any order. LTH_OK; LTH_E_CONFIG with @p errors filled; LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_conf_build_schema(lth_conf **owner, const lth_schema **out,
+                                           const lth_schema_source *parts, size_t n,
+                                           lth_conf_errors *errors);
 LTH_MUST_USE lth_err lth_conf_load_orgs(lth_conf **owner, const lth_registry **out,
                                         const char *path, lth_conf_errors *errors);
 

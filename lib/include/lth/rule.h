@@ -27,14 +27,15 @@
  * A list without items is the absent list: all() of it is true, any() false, count() 0. Numbers
  * beyond 64 bits, also while they are brought to one scale, are null; so is code() of a code that
  * is not in force. An item's fields stand before the record's of the same name.
- * `today` is the day (Vietnam, UTC+7) of the record's source commit time, never a wall clock: every
- * tier and every replay gets the same answer.
+ * `today` is the day (Vietnam, UTC+7: lth_day_of()) of the record's source commit time, never a
+ * wall clock: every tier and every replay gets the same answer.
  */
 #pragma once
 
 #include "lth/bytes.h"
 #include "lth/diag.h"
 #include "lth/err.h"
+#include "lth/time.h"
 
 #define LTH_EXPR_TEXT_MAX        2000u
 #define LTH_EXPR_COST_MAX        512u /**< Operations outside lists; an item of a list costs the same. */
@@ -98,8 +99,6 @@ const lth_code *lth_codelist_nearest(const lth_codelist *list, lth_slice text, u
 /** Letters to change, insert, drop or swap to make one text the other; a mark on a letter counts as
  * one, case as none. Compares 64 characters; UINT32_MAX when a text is not UTF-8 or longer. */
 uint32_t lth_text_distance(lth_slice a, lth_slice b);
-/** Day of a UTC instant in Vietnam (UTC+7), YYYYMMDD. */
-uint32_t lth_day_of(uint64_t utc_ms);
 
 /* ---- expressions ---- */
 

@@ -1,0 +1,340 @@
+#include "test_rules_kit.h"
+
+/* Judging values by codes and rules, and saying what was found. */
+
+static lth_rule rules[3];
+static const uint16_t REFERENCE_FIELDS[] = {3};
+static const lth_reference REFERENCES[] = {
+    {.number = 9,
+     .id = "other",
+     .severity = LTH_SEVERITY_ERROR,
+     .dataset = 3,
+     .fields = REFERENCE_FIELDS,
+     .n_fields = 1,
+     .text = {"Chưa có bản ghi {s}", "There is no record {s}"}},
+};
+
+static const lth_expr *compile(const char *text)
+{
+    const lth_expr *out = NULL;
+    lth_diag diag;
+    assert_int_equal(lth_expr_compile(&out, rules_kit_dataset(), text, rules_kit_arena(), &diag),
+                     LTH_OK);
+    return out;
+}
+
+static lth_findings judge(const lth_row_values *row)
+{
+    lth_findings out = {.n = 0};
+    lth_rules_judge(&rules_kit_schema, row, &out);
+    return out;
+}
+
+static lth_row_values row_of(const char *given)
+{
+    static lth_value values[RULES_KIT_FIELDS];
+    rules_kit_values(values, given);
+    return (lth_row_values){.ds = rules_kit_dataset(), .values = values, .today = 20260901};
+}
+
+static void expect(const lth_finding *f, lth_refusal code, lth_severity severity, uint16_t field,
+                   uint16_t rule)
+{
+    assert_string_equal(lth_refusal_name(f->code), lth_refusal_name(code));
+    assert_int_equal(f->severity, severity);
+    assert_int_equal(f->field, field);
+    assert_int_equal(f->rule, rule);
+    assert_int_equal(f->column, -1);
+}
+
+static void test_rules(void **state)
+{
+    (void)state;
+    lth_row_values row = row_of("n=12\x1f"
+                                "d=850");
+    lth_findings out = judge(&row);
+    assert_int_equal(out.n, 2);
+    assert_int_equal(out.errors, 1);
+    expect(&out.items[0], LTH_REFUSE_broken_rule, LTH_SEVERITY_ERROR, 1, 1);
+    assert_int_equal(out.items[0].group, 1);
+    expect(&out.items[1], LTH_REFUSE_broken_rule, LTH_SEVERITY_BLOCKS, 0, 5);
+    row = row_of("n=9\x1f"
+                 "d=950");
+    assert_int_equal(judge(&row).n, 0);
+    row = row_of("n=12\x1f"
+                 "d=850\x1f"
+                 "b=1"); /* `when` is not true */
+    assert_int_equal(judge(&row).n, 1);
+    row = row_of(""); /* null passes */
+    assert_int_equal(judge(&row).n, 0);
+}
+
+static void test_withheld(void **state)
+{
+    (void)state;
+    lth_row_values row = row_of("n=12\x1f"
+                                "d=850\x1f"
+                                "c=zz\x1fq=97");
+    uint64_t shown = UINT64_C(0x3ff) & ~UINT64_C(2); /* without d */
+    row.shown = &shown;
+    lth_findings out = judge(&row);
+    assert_int_equal(out.n, 3); /* c, q, rule 1; rule 5 reads d */
+    assert_int_equal(out.items[2].rule, 1);
+    shown &= ~UINT64_C(0x8); /* nor c */
+    out = judge(&row);
+    assert_int_equal(out.n, 2);
+    rules_kit_dataset()->dated_by = 7;
+    shown &= ~UINT64_C(0x40); /* nor the day: that a code is in force cannot be told */
+    out = judge(&row);
+    rules_kit_dataset()->dated_by = 0;
+    assert_int_equal(out.n, 1);
+}
+
+static void test_codes(void **state)
+{
+    (void)state;
+    lth_row_values row = row_of("c=zz\x1fq=97\x1fl=a:85:a1;b:85:bad;c::c9");
+    lth_findings out = judge(&row);
+    assert_int_equal(out.n, 4);
+    assert_int_equal(out.errors, 3);
+    expect(&out.items[0], LTH_REFUSE_unknown_code, LTH_SEVERITY_ERROR, 4, 0);
+    expect(&out.items[1], LTH_REFUSE_unknown_code, LTH_SEVERITY_ERROR, 8, 0);
+    assert_int_equal(out.items[1].item, 2);
+    assert_int_equal(out.items[1].item_field, 3);
+    assert_int_equal(out.items[2].item, 3);
+    expect(&out.items[3], LTH_REFUSE_code_not_in_force, LTH_SEVERITY_WARNING, 10, 0);
+    rules_kit_dataset()->dated_by = 7;
+    row = row_of("q=97\x1fu=20250630");
+    assert_int_equal(judge(&row).n, 0);
+    row = row_of("q=97\x1fu=20250701");
+    assert_int_equal(judge(&row).n, 1);
+    row = row_of("q=97"); /* no day of its own: today */
+    assert_int_equal(judge(&row).n, 1);
+    rules_kit_dataset()->dated_by = 0;
+}
+
+/* Errors are kept even when warnings came first. */
+static void test_full(void **state)
+{
+    (void)state;
+    lth_findings out = {.n = 0};
+    lth_finding one = {.code = LTH_REFUSE_broken_rule, .severity = LTH_SEVERITY_WARNING};
+    for (uint16_t i = 0; i < LTH_FINDINGS_MAX + 2; i++) {
+        one.rule = i;
+        lth_findings_add(&out, &one);
+    }
+    assert_int_equal(out.n, LTH_FINDINGS_MAX);
+    assert_int_equal(out.more, 2);
+    one.severity = LTH_SEVERITY_ERROR;
+    one.rule = 100;
+    for (uint16_t i = 0; i < LTH_FINDINGS_MAX + 1; i++) {
+        lth_findings_add(&out, &one);
+    }
+    assert_int_equal(out.n, LTH_FINDINGS_MAX);
+    assert_int_equal(out.errors, LTH_FINDINGS_MAX + 1);
+    assert_int_equal(out.more, 2 + LTH_FINDINGS_MAX + 1);
+    assert_int_equal(out.items[0].rule, 100);
+}
+
+static void expect_text(const char *given, const lth_finding *f, const char *source, const char *vi,
+                        const char *en)
+{
+    lth_row_values row = row_of(given);
+    for (int english = 0; english < 2; english++) {
+        lth_buf out;
+        lth_buf_init(&out, 4096);
+        assert_int_equal(lth_finding_text(&out, &rules_kit_schema, f, &row, rules_kit_text(source),
+                                          english == 1),
+                         LTH_OK);
+        assert_int_equal(lth_buf_add(&out, "", 1), LTH_OK);
+        assert_string_equal((const char *)out.p, english == 1 ? en : vi);
+        lth_buf_fini(&out);
+    }
+}
+
+static void test_sentences(void **state)
+{
+    (void)state;
+    lth_finding f = {.code = LTH_REFUSE_bad_value, .group = 1, .field = 6};
+    expect_text("", &f, "31/02/2012",
+                "Ngày sinh 31/02/2012: không đọc được; nhập dạng ngày/tháng/năm",
+                "Date of birth 31/02/2012: cannot be read; write day/month/year");
+    f.field = 2;
+    expect_text("", &f, "x", "d x: phải là số, nhiều nhất 2 chữ số sau dấu phẩy",
+                "d x: must be a number, at most 2 digits after the point");
+    f.field = 5;
+    expect_text("", &f, "?", "b ?: phải là Có hoặc Không", "b ?: must be yes or no");
+    f.code = LTH_REFUSE_missing_required;
+    f.field = 9;
+    expect_text("", &f, "", "Thiếu key", "Missing: key");
+    f.field = 8;
+    f.item = 2;
+    f.item_field = 2;
+    expect_text("", &f, "", "Thiếu Các môn, mục 2: v", "Missing: Subjects, item 2: v");
+    f = (lth_finding){.code = LTH_REFUSE_unknown_code, .field = 10};
+    expect_text("", &f, "Kính",
+                "Giá trị \"Kính\" không có trong danh mục Dân tộc; ý bạn là \"Kinh\"?",
+                "Value \"Kính\" is not in the code list Ethnic groups; did you mean \"Kinh\"?");
+    expect_text("q=zz", &f, "",
+                "Giá trị \"zz\" không có trong danh mục Dân tộc; chọn một giá trị trong danh mục",
+                "Value \"zz\" is not in the code list Ethnic groups; choose a value of the list");
+    f.code = LTH_REFUSE_code_not_in_force;
+    expect_text(
+        "q=97", &f, "",
+        "Mã 97 (Cũ) của danh mục Dân tộc không áp dụng vào ngày 1/9/2026; thay bằng 01 "
+        "(Kinh), 03 (HMông)",
+        "Code 97 (Old) of the code list Ethnic groups is not in force on 1/9/2026; replaced "
+        "by 01 (Kinh), 03 (Hmong)");
+    f = (lth_finding){.code = LTH_REFUSE_unknown_code, .field = 8, .item = 2, .item_field = 3};
+    expect_text("l=a:85:a1;b:85:bad", &f, "",
+                "Giá trị \"bad\" không có trong danh mục kinds; chọn một giá trị trong danh mục",
+                "Value \"bad\" is not in the code list kinds; choose a value of the list");
+    f = (lth_finding){.code = LTH_REFUSE_mass_deletion};
+    expect_text("", &f, "", lth_refusal_text(LTH_REFUSE_mass_deletion, false),
+                lth_refusal_text(LTH_REFUSE_mass_deletion, true));
+}
+
+static void test_templates(void **state)
+{
+    (void)state;
+    lth_finding f = {.code = LTH_REFUSE_broken_rule, .rule = 1};
+    expect_text("n=12\x1f"
+                "d=850\x1fq=01\x1ft=20120500\x1f"
+                "b=1\x1fl=a:85;b:",
+                &f, "", "Số = 12, d = 8,50, Kinh, 5/2012, có, 2 mục, (trống) vào 1/9/2026",
+                "Number = 12, d = 8.50, Kinh, 5/2012, yes, 2 items, (empty) on 1/9/2026");
+    f.rule = 5;
+    expect_text("", &f, "", "Không tiếng Anh", "Không tiếng Anh");
+    f = (lth_finding){.code = LTH_REFUSE_missing_reference, .rule = 9};
+    expect_text("s=X1", &f, "", "Chưa có bản ghi X1", "There is no record X1");
+    f.rule = 77;
+    expect_text("", &f, "", lth_refusal_text(LTH_REFUSE_missing_reference, false),
+                lth_refusal_text(LTH_REFUSE_missing_reference, true));
+    size_t n = 0;
+    const lth_dataset *ds = rules_kit_dataset();
+    assert_null(lth_rule_text_fault(ds, "{n} {n.title} {today} }", &n));
+    assert_memory_equal(lth_rule_text_fault(ds, "{n} {today.title}", &n), "today.title", 11);
+    assert_memory_equal(lth_rule_text_fault(ds, "{n", &n), "n", 1);
+    assert_memory_equal(lth_rule_text_fault(ds, "{} {n}", &n), "}", 1);
+}
+
+static void test_reference(void **state)
+{
+    (void)state;
+    lth_buf out;
+    lth_buf_init(&out, 4096);
+    lth_row_values row = row_of("s=X1");
+    assert_int_equal(lth_reference_natural(&out, &rules_kit_schema, &REFERENCES[0], &row), LTH_OK);
+    assert_int_equal(out.n, 4);
+    assert_memory_equal(out.p, "\x4a\x02X1", 4); /* field 9 of the target */
+    row = row_of("n=1");
+    assert_int_equal(lth_reference_natural(&out, &rules_kit_schema, &REFERENCES[0], &row),
+                     LTH_E_NOT_FOUND);
+    uint64_t shown = UINT64_C(0x3ff) & ~UINT64_C(4);
+    row = row_of("s=X1");
+    row.shown = &shown;
+    assert_int_equal(lth_reference_natural(&out, &rules_kit_schema, &REFERENCES[0], &row),
+                     LTH_E_NOT_FOUND);
+    lth_buf_fini(&out);
+    assert_ptr_equal(lth_reference_find(rules_kit_dataset(), 9), &REFERENCES[0]);
+    assert_null(lth_reference_find(rules_kit_dataset(), 1));
+    assert_ptr_equal(lth_rule_find(rules_kit_dataset(), 5), &rules[2]);
+    assert_null(lth_rule_find(rules_kit_dataset(), 9));
+}
+
+/* A whole record: the bytes of its groups give the values that were encoded. */
+static void test_record(void **state)
+{
+    (void)state;
+    const lth_dataset *ds = rules_kit_dataset();
+    static const uint8_t salt[16];
+    lth_row_values row = row_of("n=12\x1f"
+                                "d=850\x1fs=X1\x1fl=a:85;b:;c:100:zz\x1fkey=K\x1fq=97");
+    lth_value values[2][RULES_KIT_FIELDS];
+    uint64_t shown;
+    lth_buf bytes[2];
+    lth_record_view record = {
+        .form = LTH_FORM_FULL,
+        .header = {.op = LTH_OP_STATE, .dataset = 3, .src_commit_time_ms = UINT64_C(1788220800000)},
+        .n_groups = 2};
+    for (uint32_t g = 0; g < 2; g++) {
+        lth_value of_group[RULES_KIT_FIELDS];
+        for (uint32_t i = 0; i < ds->groups[g].n_fields; i++) {
+            of_group[i] = row.values[ds->groups[g].fields[i] - ds->fields];
+        }
+        lth_buf_init(&bytes[g], 4096);
+        assert_int_equal(lth_group_encode(&bytes[g], &ds->groups[g], of_group), LTH_OK);
+        record.groups[g] = (lth_group_view){.number = ds->groups[g].number,
+                                            .shown = true,
+                                            .salt = salt,
+                                            .value = lth_buf_slice(&bytes[g])};
+    }
+    lth_row_values_read(ds, &record, values[0], &shown);
+    assert_int_equal(shown, 0x3ff);
+    for (uint32_t i = 0; i < RULES_KIT_FIELDS; i++) {
+        assert_int_equal(values[0][i].kind, row.values[i].kind);
+        assert_int_equal(values[0][i].number, row.values[i].number);
+        assert_true(lth_slice_equal(values[0][i].text, row.values[i].text));
+    }
+    lth_findings out;
+    assert_int_equal(lth_record_judge(&rules_kit_schema, &record, NULL, &out),
+                     LTH_REFUSE_unknown_code);
+    assert_int_equal(out.n, 4); /* the item's code; q not in force; rules 1 and 5 */
+    assert_int_equal(out.errors, 2);
+    record.header.op = LTH_OP_DELETE; /* what ends is not judged any more */
+    assert_int_equal(lth_record_judge(&rules_kit_schema, &record, NULL, &out), LTH_REFUSE_none);
+    record.header.op = LTH_OP_STATE;
+    record.groups[0].shown = false;
+    record.form = LTH_FORM_REDACTED;
+    assert_int_equal(lth_record_judge(&rules_kit_schema, &record, NULL, &out), LTH_REFUSE_none);
+    lth_row_values_read(ds, &record, values[1], &shown);
+    assert_int_equal(shown, 0x100);
+    lth_buf_fini(&bytes[0]);
+    lth_buf_fini(&bytes[1]);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    rules_kit_open();
+    rules[0] = (lth_rule){.number = 1,
+                          .id = "one",
+                          .severity = LTH_SEVERITY_ERROR,
+                          .check = compile("n <= 10"),
+                          .field = 1,
+                          .text = {"{n.title} = {n}, d = {d}, {q}, {t}, {b}, {l}, {s} vào {today}",
+                                   "{n.title} = {n}, d = {d}, {q}, {t}, {b}, {l}, {s} on {today}"}};
+    rules[1] = (lth_rule){.number = 2,
+                          .id = "two",
+                          .severity = LTH_SEVERITY_WARNING,
+                          .check = compile("n is null or n < 100")};
+    rules[2] = (lth_rule){.number = 5,
+                          .id = "five",
+                          .severity = LTH_SEVERITY_BLOCKS,
+                          .when = compile("b is null"),
+                          .check = compile("d > n"),
+                          .text = {"Không tiếng Anh", NULL}};
+    rules_kit_dataset()->rules = rules;
+    rules_kit_dataset()->n_rules = 3;
+    rules_kit_dataset()->references = REFERENCES;
+    rules_kit_dataset()->n_references = 1;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rules_kit_close();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rules),     cmocka_unit_test(test_withheld),
+        cmocka_unit_test(test_codes),     cmocka_unit_test(test_full),
+        cmocka_unit_test(test_sentences), cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_reference), cmocka_unit_test(test_record),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
