@@ -248,6 +248,8 @@ int lth_init_share(const lth_init *in, const char *what, const char *ending, boo
 int lth_init_dictionary(const lth_init *in)
 {
     int status = lth_init_share(in, "datasets", ".yaml", true);
+    if (status == 0)
+        status = lth_init_share(in, "codelists", ".yaml", false);
     return status == 0 ? lth_init_share(in, "codelists", ".csv", false) : status;
 }
 
