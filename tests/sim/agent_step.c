@@ -90,6 +90,34 @@ static void feed_scan(step *st, uint32_t slot)
     scan->next = s->now + sim_range(&s->rng, 1, 400) * SIM_MS;
 }
 
+/* A person looks at what a guard holds, now and then, and lets it be done. */
+static bool is_guarded(step *st, uint32_t slot, uint16_t dataset)
+{
+    uint8_t key[10];
+    lth_slice value;
+    lth_scan_info info;
+    memcpy(key, st->node->schools[slot].org.b, 8);
+    lth_put16(key + 8, dataset);
+    return lth_get(st->txn, LTH_A_scan, lth_slice_of(key, sizeof key), &value) == LTH_OK &&
+           lth_scan_info_decode(&info, value) &&
+           (info.fault == LTH_SCAN_mass_deletion || info.fault == LTH_SCAN_emptied ||
+            info.fault == LTH_SCAN_restored);
+}
+
+static void confirm_guards(step *st, uint32_t slot)
+{
+    for (uint32_t t = 0; t < SIM_DATASETS && st->err == LTH_OK; t++) {
+        if (!is_guarded(st, slot, sim_datasets[t])) {
+            continue;
+        }
+        const lth_agent_act act = {.kind = LTH_ACT_CONFIRM,
+                                   .dataset = sim_datasets[t],
+                                   .by = lth_slice_of("person", 6),
+                                   .reason = lth_slice_of("seen", 4)};
+        handle(st, &(lth_agent_event){.kind = LTH_AEVENT_ACT, .school = slot, .act = &act});
+    }
+}
+
 static void take_events(step *st)
 {
     sim_node *node = st->node;
@@ -101,6 +129,9 @@ static void take_events(step *st)
         if (node->scans[i].running && node->scans[i].next <= st->s->now) {
             feed_scan(st, i);
         }
+    }
+    if (node->n_schools > 0 && st->err == LTH_OK && sim_below(&st->s->rng, 8) == 0) {
+        confirm_guards(st, sim_below(&st->s->rng, node->n_schools));
     }
     if (lth_agent_deadline(node->agent) <= st->now.mono) {
         handle(st, &(lth_agent_event){.kind = LTH_AEVENT_TIMER});

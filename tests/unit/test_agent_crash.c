@@ -23,7 +23,7 @@ static const row DAY_3[] = {
 static const day DAYS[] = {{DAY_1, 3}, {DAY_2, 3}, {DAY_3, 3}, {DAY_1, 0}, {DAY_1, 3}};
 #define N_DAYS (sizeof DAYS / sizeof DAYS[0])
 
-/* After a crash the round is lost: connect again, read again. */
+/* After a crash the round is lost: connect again, read again. An empty table waits for a person. */
 static void live_a_day(world *w, const day *d)
 {
     for (;;) {
@@ -32,10 +32,18 @@ static void live_a_day(world *w, const day *d)
         if (crashes == w->crashes) {
             world_scan(w, 0, 0, d->rows, d->n, LTH_SCAN_none);
         }
-        if (crashes == w->crashes) {
+        if (crashes == w->crashes && world_info(w, 0, 0).fault == LTH_SCAN_none) {
             return;
         }
-        world_connect(w);
+        if (crashes != w->crashes) {
+            world_connect(w);
+        } else {
+            assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_emptied);
+            world_act(w, 0, LTH_ACT_CONFIRM, DS_A);
+            if (crashes != w->crashes) {
+                world_connect(w);
+            }
+        }
     }
 }
 

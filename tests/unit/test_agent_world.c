@@ -299,6 +299,15 @@ void world_scan(world *w, uint32_t school, uint32_t table, const row *rows, uint
     world_run(w);
 }
 
+void world_act(world *w, uint32_t school, lth_agent_act_kind kind, uint16_t dataset)
+{
+    const lth_agent_act act = {.kind = kind,
+                               .dataset = dataset,
+                               .by = lth_slice_of("clerk", 5),
+                               .reason = lth_slice_of("so it is", 8)};
+    world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_ACT, .school = school, .act = &act});
+}
+
 /* ---- what is stored ---- */
 
 lth_scan_info world_info(world *w, uint32_t school, uint32_t table)

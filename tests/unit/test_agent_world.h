@@ -121,6 +121,8 @@ void world_table_end(world *w, uint32_t school, uint32_t table, lth_scan_fault f
 void world_round_end(world *w, uint32_t school);
 /** Make sure that a round of this school is under way. */
 void world_begin_round(world *w, uint32_t school);
+/** A person confirms or withdraws what a guard holds. */
+void world_act(world *w, uint32_t school, lth_agent_act_kind kind, uint16_t dataset);
 lth_scan_info world_info(world *w, uint32_t school, uint32_t table);
 uint64_t world_count(world *w, uint32_t table);
 
