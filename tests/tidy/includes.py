@@ -17,7 +17,8 @@ OWNERS = {
     r"^openssl/": {"lib/crypto"},
     r"^yaml\.h": {"lib/conf"},
     r"^protobuf-c/|\.pb-c\.h$": {"proto"},
-    r"^jansson\.h": {"lib/control", "lib/include", "cli", "broker/shell", "agents/shell"},
+    r"^jansson\.h": {"lib/control", "lib/include", "cli", "broker/shell", "agents/shell", "agents/intake"},
+    r"^microhttpd\.h": {"agents/intake"},
     r"^sql(ext|types|ucode)?\.h": {"agents/capture"},
     r"^utf8proc\.h": {"lib/schema"},
     r"^(zip|expat|xlsxwriter)": {"lib/sheet"},
@@ -44,6 +45,7 @@ USES = {
     "lib/sheet": {"base", "sheet"},
     "broker/core": {"base", "record", "schema", "store", "proto"},
     "agents/core": {"base", "record", "schema", "store", "proto"},
+    "agents/intake": {"base", "schema", "crypto", "conf", "control", "program"},
     "agents/capture": {"base", "record", "schema", "store", "proto", "sheet"},
 }
 # Shells and the command line see everything below them; of other programs only the listed headers.

@@ -1,0 +1,359 @@
+/* One upload: what is wrong and what to do, questions, warnings, what a guard holds, receipt. */
+#include <stdio.h>
+
+#include "agents/intake/page.h"
+
+#define FINDINGS_TEXT 40u
+
+static bool is(const json_t *finding, const char *severity)
+{
+    return strcmp(lth_text_at(finding, "severity"), severity) == 0;
+}
+
+static const char *severity_text(const lth_page *page, const json_t *finding)
+{
+    static const struct {
+        const char *name, *vi, *en;
+    } names[] = {{"error", "Sai", "Wrong"},
+                 {"warning", "Cảnh báo", "Warning"},
+                 {"blocks", "Chặn kỳ báo cáo", "Blocks the period"},
+                 {"question", "Cần trả lời", "Question"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (is(finding, names[i].name))
+            return page->english ? names[i].en : names[i].vi;
+    return "";
+}
+
+static void person_fields(lth_page *page, bool reason)
+{
+    lth_html(page,
+             "<label for=\"by\">%s</label><input type=\"text\" id=\"by\" name=\"by\" required "
+             "maxlength=\"60\" autocomplete=\"name\">",
+             T(page, "Họ tên thầy cô quyết định", "Name of who decides"));
+    if (reason)
+        lth_html(page,
+                 "<label for=\"reason\">%s</label><input type=\"text\" id=\"reason\" "
+                 "name=\"reason\" required maxlength=\"200\">",
+                 T(page, "Lý do", "Reason"));
+}
+
+static void form_begin(lth_page *page, const lth_frame_of *f, const json_t *upload,
+                       const char *title)
+{
+    lth_html(page, "<form class=\"card\" method=\"post\" action=\"/tep/%s\"><h2>%s</h2>",
+             lth_text_at(upload, "id"), title);
+    lth_page_csrf(page, f->csrf);
+}
+
+/* What the guard holds: numbers, and two buttons that say what they do. */
+static void guard(lth_page *page, const lth_frame_of *f, const json_t *upload)
+{
+    size_t i = 0;
+    const json_t *table = NULL;
+    if (!json_is_true(json_object_get(upload, "waiting")))
+        return;
+    form_begin(page, f, upload, T(page, "Cần thầy cô xác nhận", "Your decision is needed"));
+    json_array_foreach(json_object_get(upload, "tables"), i, table)
+    {
+        const json_t *fault = json_object_get(table, "fault");
+        const char *title = lth_said(page, json_object_get(table, "title"));
+        if (!json_is_object(fault))
+            continue;
+        lth_html(page, "<p class=\"box bad\"><strong>%s</strong>: %s. ", title,
+                 lth_said(page, fault));
+        if (lth_count_at(table, "old") > 0)
+            lth_html(page,
+                     T(page, "%u dòng trở về như cũ, trong %u bản ghi đã có.",
+                       "%u rows went back to an old state, of %u known records."),
+                     lth_count_at(table, "old"), lth_count_at(table, "known"));
+        else
+            lth_html(page,
+                     T(page, "%u bản ghi không còn trong tệp, trong %u bản ghi đã có.",
+                       "%u records are no longer in the file, of %u known."),
+                     lth_count_at(table, "gone"), lth_count_at(table, "known"));
+        lth_raw(page, "</p>");
+    }
+    lth_html(
+        page, "<p>%s</p>",
+        T(page,
+          "Nếu tệp thiếu lớp hay lấy nhầm bản cũ, chọn \"Không\" rồi nộp tệp đúng: chưa có gì bị "
+          "xoá.",
+          "If the file lacks classes or is an old one, choose \"No\" and upload the right "
+          "one: nothing has been removed yet."));
+    person_fields(page, true);
+    lth_html(page,
+             "<button class=\"danger\" name=\"act\" value=\"confirm\">%s</button>"
+             "<button class=\"second\" name=\"act\" value=\"withdraw\">%s</button></form>",
+             T(page, "Đúng, xoá", "Yes, remove them"), T(page, "Không, giữ nguyên", "No, keep"));
+}
+
+/* Questions and warnings carry what the agent needs in the names and values of their fields. */
+static void question(lth_page *page, const json_t *finding)
+{
+    size_t i = 0;
+    const json_t *candidate = NULL;
+    const char *dataset = lth_text_at(finding, "dataset"), *hash = lth_text_at(finding, "hash");
+    lth_html(page, "<fieldset><legend>%s %u: %s</legend>", T(page, "Dòng", "Row"),
+             lth_count_at(finding, "row"), lth_said(page, json_object_get(finding, "text")));
+    json_array_foreach(json_object_get(finding, "candidates"), i, candidate)
+    {
+        lth_html(page,
+                 "<label class=\"choice\"><input type=\"radio\" name=\"q.%s.%s\" value=\"%s\">"
+                 "<span>%s %s</span></label>",
+                 dataset, hash, lth_text_at(candidate, "record"),
+                 T(page, "Chính là:", "The same as:"),
+                 lth_said(page, json_object_get(candidate, "text")));
+    }
+    lth_html(page,
+             "<label class=\"choice\"><input type=\"radio\" name=\"q.%s.%s\" value=\"new\">"
+             "<span>%s</span></label></fieldset>",
+             dataset, hash, T(page, "Không phải: là người (bản ghi) mới", "Neither: a new one"));
+}
+
+static bool is_open_question(const json_t *finding)
+{
+    return is(finding, "question") && lth_text_at(finding, "hash")[0] != '\0';
+}
+
+static bool is_open_warning(const json_t *finding)
+{
+    return is(finding, "warning") && !json_is_true(json_object_get(finding, "accepted")) &&
+           lth_text_at(finding, "record")[0] != '\0';
+}
+
+static bool any(const lth_detail_view *view, bool (*wanted)(const json_t *))
+{
+    size_t i = 0;
+    const json_t *finding = NULL;
+    json_array_foreach(view->findings, i, finding)
+    {
+        if (wanted(finding))
+            return true;
+    }
+    return false;
+}
+
+static void questions(lth_page *page, const lth_frame_of *f, const lth_detail_view *view)
+{
+    size_t i = 0, shown = 0;
+    const json_t *finding = NULL;
+    if (!any(view, is_open_question))
+        return;
+    form_begin(page, f, view->upload, T(page, "Câu hỏi", "Questions"));
+    lth_html(page, "<p>%s</p>",
+             T(page, "Những dòng này có thể là của ai? Chọn rồi bấm Gửi trả lời.",
+               "Whose rows may these be? Choose, then send."));
+    json_array_foreach(view->findings, i, finding)
+    {
+        if (is_open_question(finding) && shown++ < LTH_FINDINGS_SHOWN / 2)
+            question(page, finding);
+    }
+    person_fields(page, false);
+    lth_html(page, "<button name=\"act\" value=\"answer\">%s</button></form>",
+             T(page, "Gửi trả lời", "Send the answers"));
+}
+
+static void rule_text(char out[32], const json_t *finding)
+{
+    const json_t *rule = json_object_get(finding, "rule");
+    if (json_is_integer(rule))
+        (void)snprintf(out, 32, "%lld", (long long)json_integer_value(rule));
+    else
+        (void)lth_format(out, 32, "%s", json_is_string(rule) ? json_string_value(rule) : "");
+}
+
+static void warnings(lth_page *page, const lth_frame_of *f, const lth_detail_view *view)
+{
+    size_t i = 0, shown = 0;
+    const json_t *finding = NULL;
+    if (!any(view, is_open_warning))
+        return;
+    form_begin(page, f, view->upload, T(page, "Cảnh báo", "Warnings"));
+    lth_html(
+        page, "<p>%s</p>",
+        T(page,
+          "Nếu đúng là như vậy, đánh dấu và ghi lý do. Nếu sai, sửa trong phần mềm rồi nộp lại.",
+          "If it is really so, tick it and give the reason. If not, correct it and upload "
+          "again."));
+    json_array_foreach(view->findings, i, finding)
+    {
+        char rule[32];
+        if (!is_open_warning(finding) || shown++ >= LTH_FINDINGS_SHOWN)
+            continue;
+        rule_text(rule, finding);
+        lth_html(page,
+                 "<label class=\"choice\"><input type=\"checkbox\" name=\"w\" "
+                 "value=\"%s.%s.%s\"><span>%s %u, %s: %s</span></label>",
+                 lth_text_at(finding, "dataset"), lth_text_at(finding, "record"), rule,
+                 T(page, "Dòng", "Row"), lth_count_at(finding, "row"),
+                 lth_text_at(finding, "column"), lth_said(page, json_object_get(finding, "text")));
+    }
+    person_fields(page, true);
+    lth_html(page, "<button name=\"act\" value=\"accept\">%s</button></form>",
+             T(page, "Chấp nhận các mục đã đánh dấu", "Accept what is ticked"));
+}
+
+static void finding_rows(lth_page *page, const lth_detail_view *view)
+{
+    size_t i = 0, end = view->first + LTH_FINDINGS_SHOWN;
+    const json_t *finding = NULL;
+    json_array_foreach(view->findings, i, finding)
+    {
+        if (i < view->first || i >= end)
+            continue;
+        bool accepted = json_is_true(json_object_get(finding, "accepted"));
+        lth_html(page, "<tr><td class=\"n\">%s %u</td><td>%s</td><td>%s%s: %s",
+                 T(page, "Dòng", "Row"), lth_count_at(finding, "row"),
+                 lth_text_at(finding, "column"), severity_text(page, finding),
+                 accepted ? T(page, " (đã chấp nhận)", " (accepted)") : "",
+                 lth_said(page, json_object_get(finding, "text")));
+        const char *tier = lth_text_at(finding, "tier");
+        if (tier[0] != '\0')
+            lth_html(page, " <small>(%s %s)</small>", T(page, "giữ tại", "held at"), tier);
+        lth_raw(page, "</td></tr>");
+    }
+}
+
+static void findings(lth_page *page, const lth_detail_view *view)
+{
+    size_t n = json_array_size(view->findings);
+    const char *id = lth_text_at(view->upload, "id");
+    if (n == 0)
+        return;
+    lth_html(page, "<section class=\"card\"><h2>%s</h2><p>%s</p>",
+             T(page, "Chỗ cần sửa", "What to correct"),
+             T(page,
+               "Số dòng là số dòng trong Excel. Sửa trong phần mềm của trường rồi xuất và nộp lại; "
+               "hoặc tải tệp các dòng sai, sửa ngay trong đó và nộp tệp ấy.",
+               "Row numbers are Excel's. Correct in the school's program, export and upload "
+               "again; or download the wrong rows, correct them there and upload that file."));
+    lth_html(page,
+             "<p><a class=\"button\" href=\"/tep/%s/loi.xlsx\">%s</a><a class=\"button second\" "
+             "href=\"/tep/%s/zalo\">%s</a></p><table class=\"rows\"><thead><tr><th>%s</th>"
+             "<th>%s</th><th>%s</th></tr></thead>",
+             id, T(page, "Tải tệp các dòng sai", "Download the wrong rows"), id,
+             T(page, "Chép để gửi Zalo", "Copy for a chat"), T(page, "Dòng", "Row"),
+             T(page, "Cột", "Column"), T(page, "Sai gì, làm gì", "What is wrong, what to do"));
+    finding_rows(page, view);
+    lth_raw(page, "</table>");
+    if (view->first + LTH_FINDINGS_SHOWN < n)
+        lth_html(page, "<p><a class=\"button second\" href=\"/tep/%s?tu=%zu\">%s (%zu)</a></p>", id,
+                 view->first + LTH_FINDINGS_SHOWN, T(page, "Xem tiếp", "More"),
+                 n - view->first - LTH_FINDINGS_SHOWN);
+    lth_raw(page, "</section>");
+}
+
+void lth_page_detail(lth_page *page, const lth_frame_of *f, const lth_detail_view *view)
+{
+    const json_t *upload = view->upload;
+    const char *id = lth_text_at(upload, "id");
+    lth_page_begin(page, f);
+    lth_page_box(page, "good", view->good);
+    lth_page_box(page, "bad", view->bad);
+    lth_raw(page, "<section class=\"card\">");
+    lth_upload_state_html(page, upload);
+    lth_upload_steps(page, upload);
+    const char *signed_by = lth_said(page, json_object_get(upload, "signed"));
+    if (signed_by[0] != '\0')
+        lth_html(page, "<p><small>%s</small></p>", signed_by);
+    if (strcmp(lth_text_at(upload, "state"), "done") == 0)
+        lth_html(page, "<p><a class=\"button second\" href=\"/tep/%s/bien-nhan\">%s</a></p>", id,
+                 T(page, "Biên nhận", "Receipt"));
+    lth_raw(page, "</section>");
+    guard(page, f, upload);
+    questions(page, f, view);
+    warnings(page, f, view);
+    findings(page, view);
+    lth_html(page, "<p><a class=\"button second\" href=\"/\">%s</a></p>",
+             T(page, "Về trang nộp tệp", "To the upload page"));
+    lth_page_end(page, f);
+}
+
+void lth_text_detail(lth_page *page, const lth_frame_of *f, const lth_detail_view *view)
+{
+    char when[24];
+    size_t i = 0, n = json_array_size(view->findings);
+    const json_t *finding = NULL;
+    (void)lth_vietnam_time(when, lth_text_at(view->upload, "received"));
+    lth_plain(page, "%s (%s)\n%s %s, %s %s\n", f->school, f->code, T(page, "Tệp", "File"),
+              view->name, T(page, "nộp lúc", "uploaded at"), when);
+    lth_text_outcome(page, view->upload);
+    json_array_foreach(view->findings, i, finding)
+    {
+        if (i >= FINDINGS_TEXT)
+            break;
+        lth_plain(page, "%s %u, %s: %s\n", T(page, "Dòng", "Row"), lth_count_at(finding, "row"),
+                  lth_text_at(finding, "column"), lth_said(page, json_object_get(finding, "text")));
+    }
+    if (n > FINDINGS_TEXT)
+        lth_plain(page, "%s %zu %s\n", T(page, "... và", "... and"), n - FINDINGS_TEXT,
+                  T(page, "chỗ nữa, xem trên trang nộp dữ liệu.", "more, on the upload page."));
+}
+
+static void receipt_tiers(lth_page *page, const json_t *upload)
+{
+    size_t i = 0;
+    const json_t *tier = NULL;
+    json_array_foreach(json_object_get(upload, "tiers"), i, tier)
+    {
+        char when[24];
+        bool there = lth_vietnam_time(when, lth_text_at(tier, "received"));
+        lth_html(page, "<tr><th>%s</th><td>%s</td></tr>", lth_text_at(tier, "name"),
+                 there ? when : T(page, "chưa nhận", "not yet"));
+    }
+}
+
+/* Whatever the receipt holds, by name: what it proves is for a program to check. */
+static void receipt_rows(lth_page *page, const char *name, const json_t *value, int depth)
+{
+    const char *key = NULL;
+    const json_t *child = NULL;
+    size_t i = 0;
+    char label[120];
+    if (depth > 4)
+        return;
+    if (json_is_object(value)) {
+        json_object_foreach((json_t *)(uintptr_t)value, key, child)
+        {
+            (void)lth_format(label, sizeof label, "%s%s%s", name, name[0] != '\0' ? "." : "", key);
+            receipt_rows(page, label, child, depth + 1);
+        }
+    } else if (json_is_array(value)) {
+        json_array_foreach(value, i, child)
+        {
+            (void)lth_format(label, sizeof label, "%s %zu", name, i + 1);
+            receipt_rows(page, label, child, depth + 1);
+        }
+    } else if (json_is_string(value)) {
+        lth_html(page, "<tr><th>%s</th><td><code>%s</code></td></tr>", name,
+                 json_string_value(value));
+    } else if (json_is_integer(value)) {
+        char digits[24];
+        (void)lth_format(digits, sizeof digits, "%lld", (long long)json_integer_value(value));
+        lth_html(page, "<tr><th>%s</th><td>%s</td></tr>", name, digits);
+    }
+}
+
+void lth_page_receipt(lth_page *page, const lth_frame_of *f, const json_t *upload,
+                      const json_t *receipt, const char *name)
+{
+    char when[24];
+    (void)lth_vietnam_time(when, lth_text_at(upload, "received"));
+    lth_page_begin(page, f);
+    lth_html(page,
+             "<section class=\"card\"><table><tr><th>%s</th><td>%s (%s)</td></tr><tr><th>%s</th>"
+             "<td>%s</td></tr><tr><th>%s</th><td>%s</td></tr><tr><th>SHA-256</th><td><code>%s"
+             "</code></td></tr>",
+             T(page, "Trường", "School"), f->school, f->code, T(page, "Tệp", "File"), name,
+             T(page, "Nhận lúc", "Received at"), when, lth_text_at(upload, "sha256"));
+    receipt_tiers(page, upload);
+    lth_html(page, "</table><p>%s</p><div class=\"wide\"><table>",
+             lth_said(page, json_object_get(upload, "signed")));
+    receipt_rows(page, "", receipt, 0);
+    lth_html(page,
+             "</table></div><p><a class=\"button\" href=\"/tep/%s/bien-nhan.json\">%s</a>"
+             "<a class=\"button second\" href=\"/tep/%s\">%s</a></p></section>",
+             lth_text_at(upload, "id"), T(page, "Tải biên nhận (JSON)", "Download (JSON)"),
+             lth_text_at(upload, "id"), T(page, "Về tệp này", "To this file"));
+    lth_page_end(page, f);
+}
