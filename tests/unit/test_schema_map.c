@@ -149,6 +149,73 @@ static void test_same_item_twice(void **state)
     expect_main(&row, KIT_BYTES("\x0a\x03Lan\x32\x09\x0a\x04TOAN\x10\xc0\x0c"));
 }
 
+/* Every fault of a row, with column and item; the rest of the row is there. */
+static void test_all_faults(void **state)
+{
+    lth_mapped_row row;
+    const char *const cells[] = {"17", "Lan", "300", "x", "Hết", "?", "x", "8", "LONG", "x"};
+    map(*state, &row, cells);
+    static const struct {
+        uint16_t field, item, item_field;
+        int32_t column;
+    } want[] = {{2, 0, 0, 2}, {3, 0, 0, 3}, {4, 0, 0, 4}, {5, 0, 0, 5}, {6, 2, 2, 6}, {6, 3, 3, 8}};
+    assert_int_equal(row.findings.n, 6);
+    assert_int_equal(row.findings.errors, 6);
+    for (uint32_t i = 0; i < 6; i++) {
+        const lth_finding *f = &row.findings.items[i];
+        assert_string_equal(lth_refusal_name(f->code), "bad_value");
+        assert_int_equal(f->severity, LTH_SEVERITY_ERROR);
+        assert_int_equal(f->field, want[i].field);
+        assert_int_equal(f->item, want[i].item);
+        assert_int_equal(f->item_field, want[i].item_field);
+        assert_int_equal(f->column, want[i].column);
+        assert_int_equal(f->group, KIT_MAIN);
+    }
+    expect_main(&row, KIT_BYTES("\x0a\x03Lan\x32\x08\x0a\x03VAN\x10\xc0\x0c"));
+    const lth_dataset *ds = kit_dataset();
+    assert_int_equal(row.values[0].text.n, 3);
+    assert_int_equal(row.values[1].kind, LTH_VALUE_NULL);
+    assert_int_equal(row.values[kit_field("day") - ds->fields].number, 20140503);
+}
+
+static void expect_term(fixture *f, const lth_mapped_row *row, const lth_cell *cells,
+                        lth_map_term term, const char *want)
+{
+    lth_buf out;
+    bool present;
+    lth_buf_init(&out, 1000);
+    assert_int_equal(lth_map_term_text(&out, &f->mapping, &term, cells, row, &present), LTH_OK);
+    assert_int_equal(present, want != NULL);
+    assert_int_equal(out.n, want != NULL ? strlen(want) : 0);
+    if (want != NULL) {
+        assert_memory_equal(out.p, want, out.n);
+    }
+    lth_buf_fini(&out);
+}
+
+static void test_terms(void **state)
+{
+    fixture *f = *state;
+    lth_mapped_row row;
+    const char *const texts[] = {"17",       "Lan", NULL,          "8,5",  "Có",
+                                 "3/5/2014", NULL,  " o\xcc\x82 ", "\xff", "x"};
+    lth_cell cells[10];
+    for (int i = 0; i < 10; i++) {
+        const uint8_t *p = (const uint8_t *)texts[i];
+        cells[i] = (lth_cell){p, p == NULL ? -1 : (int64_t)strlen(texts[i])};
+    }
+    map(f, &row, texts);
+    expect_term(f, &row, cells, (lth_map_term){.field = 0, .column = -1}, "Lan");
+    expect_term(f, &row, cells, (lth_map_term){.field = 1, .column = -1}, NULL);
+    expect_term(f, &row, cells, (lth_map_term){.field = 2, .column = -1}, "8.50");
+    expect_term(f, &row, cells, (lth_map_term){.field = 4, .column = -1}, "2014-05-03");
+    expect_term(f, &row, cells, (lth_map_term){.field = -1, .column = 7}, "ô");
+    expect_term(f, &row, cells, (lth_map_term){.field = -1, .column = 6}, NULL);
+    expect_term(f, &row, cells, (lth_map_term){.field = -1, .column = 8}, NULL); /* not text */
+    expect_term(f, &row, cells, (lth_map_term){.field = -1, .column = -1, .constant = "2026"},
+                "2026");
+}
+
 static void test_limits(void **state)
 {
     fixture *f = *state;
@@ -172,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_whole_row),       cmocka_unit_test(test_faults),
         cmocka_unit_test(test_missing),         cmocka_unit_test(test_pairs_are_exact),
         cmocka_unit_test(test_same_item_twice), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_all_faults),      cmocka_unit_test(test_terms),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

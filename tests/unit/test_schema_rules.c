@@ -293,6 +293,65 @@ static void test_record(void **state)
     lth_buf_fini(&bytes[1]);
 }
 
+/* A source row: titles become codes, what is found is blamed on its column. */
+static void test_mapped(void **state)
+{
+    (void)state;
+    const lth_dataset *ds = rules_kit_dataset();
+    const lth_field *item = ds->fields[7].items;
+    const lth_map_field parts[] = {{.field = &item[0], .column = -1, .constant = "A"},
+                                   {.field = &item[2], .column = 4}};
+    const lth_map_item items[] = {{parts, 2}};
+    const lth_map_field maps[] = {
+        {.field = &ds->fields[0], .column = 1},
+        {.field = &ds->fields[6], .column = 2, .as = "date_vn"},
+        {.field = &ds->fields[7], .column = -1, .constant = "", .items = items, .n_items = 1},
+        {.field = &ds->fields[8], .column = -1, .constant = "K"},
+        {.field = &ds->fields[9], .column = 3},
+    };
+    const lth_mapping mapping = {.dataset = ds, .n_columns = 5, .fields = maps, .n_fields = 5};
+    static const struct {
+        const char *cells[5]; /* id, n, u, q, w */
+        const char *code;     /* NULL: none */
+        uint32_t n, errors;
+        uint16_t field;
+        int32_t column;
+        lth_refusal first;
+    } rows[] = {
+        {{"", "1", "1/9/2025", "h'mông", "Lá"}, "03", 0, 0, 0, 0, LTH_REFUSE_none},
+        {{"", "1", "1/9/2025", "03", "b2"}, "03", 0, 0, 0, 0, LTH_REFUSE_none},
+        {{"", "1", "1/9/2019", "Thổ", NULL}, "02", 0, 0, 0, 0, LTH_REFUSE_none},
+        {{"", "1", "1/9/2025", "Thổ", NULL}, NULL, 1, 1, 10, 3, LTH_REFUSE_unknown_code},
+        {{"", "1", "1/9/2025", "97", NULL}, "97", 1, 0, 10, 3, LTH_REFUSE_code_not_in_force},
+        {{"", "1", "1/9/2025", "01", "zz"}, "01", 1, 1, 8, 4, LTH_REFUSE_unknown_code},
+        {{"", "12", "1/9/2025", "01", NULL}, "01", 1, 1, 1, 1, LTH_REFUSE_broken_rule},
+        {{"", "x", "1/9/2025", "01", NULL}, "01", 1, 1, 1, 1, LTH_REFUSE_bad_value},
+    };
+    rules_kit_dataset()->dated_by = 7;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        lth_cell cells[5];
+        lth_mapped_row out;
+        for (int k = 0; k < 5; k++) {
+            const uint8_t *p = (const uint8_t *)rows[i].cells[k];
+            cells[k] = (lth_cell){p, p == NULL ? -1 : (int64_t)strlen(rows[i].cells[k])};
+        }
+        assert_int_equal(
+            lth_map_row(&out, &mapping, &rules_kit_schema, cells, 20260901, rules_kit_arena()),
+            LTH_OK);
+        const lth_finding *f = &out.findings.items[0];
+        assert_int_equal(out.findings.n, rows[i].n);
+        assert_int_equal(out.findings.errors, rows[i].errors);
+        if (rows[i].n > 0) {
+            assert_string_equal(lth_refusal_name(f->code), lth_refusal_name(rows[i].first));
+            assert_int_equal(f->field, rows[i].field);
+            assert_int_equal(f->column, rows[i].column);
+        }
+        const char *code = rows[i].code != NULL ? rows[i].code : "";
+        assert_true(lth_slice_equal(out.values[9].text, rules_kit_text(code)));
+    }
+    rules_kit_dataset()->dated_by = 0;
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -335,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_codes),     cmocka_unit_test(test_full),
         cmocka_unit_test(test_sentences), cmocka_unit_test(test_templates),
         cmocka_unit_test(test_reference), cmocka_unit_test(test_record),
+        cmocka_unit_test(test_mapped),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
