@@ -196,20 +196,22 @@ static uint32_t capital_of(uint32_t character)
     return character_of(&letter);
 }
 
-/* Capital fonts of TCVN3 have no bytes of their own for letters with a tone: a text whose ASCII
- * letters are all capitals, two of them side by side somewhere, is written in one. */
+/* Capital fonts of TCVN3 show the bytes of small letters with a tone as capitals: a text whose
+ * ASCII letters are all capitals, two of them in one word, is written in one. */
 static bool in_capitals(lth_slice text)
 {
-    bool pair = false;
+    bool found = false;
+    uint32_t in_word = 0;
     for (size_t i = 0; i < text.n; i++) {
         uint8_t c = text.p[i];
         if (c >= 'a' && c <= 'z') {
             return false;
         }
         bool capital = c >= 'A' && c <= 'Z';
-        pair = pair || (capital && i > 0 && text.p[i - 1] >= 'A' && text.p[i - 1] <= 'Z');
+        in_word = capital ? in_word + 1 : c >= 0x80 ? in_word : 0;
+        found = found || in_word == 2;
     }
-    return pair;
+    return found;
 }
 
 lth_err lth_sheet__convert(lth_buf *out, lth_slice text, lth_sheet__legacy legacy)

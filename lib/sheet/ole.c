@@ -8,6 +8,7 @@
 #define ENTRY_SIZE   128u
 #define ENTRIES_MAX  4096u
 #define LAST_SECTOR  0xfffffffau /* sectors end here; above stand marks */
+#define FREE_SECTOR  0xffffffffu
 #define SMALL_SECTOR 64u
 #define ROOT_ENTRY   5u
 
@@ -72,6 +73,17 @@ static lth_err read_fat(lth_sheet__ole *o, const uint8_t header[HEADER_SIZE],
         n = o->sector / 4 - 1;
         next = lth_sheet__le32(list + (size_t)n * 4);
     }
+}
+
+/* Every sector in use must begin inside the file, also those of parts that are not read here: a
+ * file that was cut is not taken for whole. */
+static lth_err check_size(const lth_sheet__ole *o, const lth_sheet__report *to)
+{
+    uint32_t n = o->n_fat;
+    while (n > 0 && lth_sheet__le32(o->fat + (size_t)(n - 1) * 4) == FREE_SECTOR) {
+        n--;
+    }
+    return (uint64_t)n * o->sector < o->size ? LTH_OK : damaged(to, "the file is cut off");
 }
 
 /* ---- streams ---- */
@@ -229,6 +241,7 @@ lth_err lth_sheet__ole_open(lth_sheet__ole *self, int fd, uint64_t size,
     self->small_first = lth_sheet__le32(header + 60);
     self->small_max = lth_sheet__le32(header + 56);
     lth_err err = read_fat(self, header, to);
+    err = err == LTH_OK ? check_size(self, to) : err;
     return err == LTH_OK ? read_directory(self, lth_sheet__le32(header + 48), to) : err;
 }
 

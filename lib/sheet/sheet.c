@@ -159,8 +159,8 @@ static lth_err tell_legacy(lth_sheet *self, uint32_t index, const lth_sheet__rep
         detect_row(detector, &self->row);
     }
     bool bytes = self->survey.coding == LTH_SHEET__BYTES && self->kind == LTH_SHEET_HTML;
-    self->legacy = lth_sheet__detected(detector, bytes);
-    bool doubt = bytes && self->legacy == LTH_SHEET__UNICODE && detector->n_high > 0;
+    lth_sheet__legacy legacy = lth_sheet__detected(detector, bytes);
+    bool doubt = bytes && legacy == LTH_SHEET__UNICODE && detector->n_high > 0;
     free(detector);
     if (err != LTH_E_NOT_FOUND) {
         return err;
@@ -169,7 +169,9 @@ static lth_err tell_legacy(lth_sheet *self, uint32_t index, const lth_sheet__rep
         return lth_sheet__fault(to, LTH_SHEET_FAULT_encoding,
                                 "not UTF-8, and too little text to tell what else");
     }
-    return self->ops->select(self, index, to);
+    err = self->ops->select(self, index, to);
+    self->legacy = legacy;
+    return err;
 }
 
 lth_err lth_sheet_select(lth_sheet *self, uint32_t index, lth_sheet_fault *fault, lth_diag *diag)

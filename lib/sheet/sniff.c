@@ -40,13 +40,16 @@ static void read_head(char out[HEAD_MAX + 1], lth_sheet *self)
 
 static lth_sheet_kind sniff_markup(const char *head)
 {
-    /* Excel's own HTML names that namespace too: a tag of HTML decides */
+    /* a <Table> is in both, and Excel's own HTML may name that namespace too */
+    if (strstr(head, XML_SHEET) != NULL && strstr(head, "<html") == NULL) {
+        return LTH_SHEET_XML;
+    }
     for (size_t i = 0; i < sizeof HTML_TAGS / sizeof HTML_TAGS[0]; i++) {
         if (strstr(head, HTML_TAGS[i]) != NULL) {
             return LTH_SHEET_HTML;
         }
     }
-    return strstr(head, XML_SHEET) != NULL ? LTH_SHEET_XML : 0;
+    return 0;
 }
 
 lth_sheet_kind lth_sheet__sniff(lth_sheet *self, const lth_sheet__report *to)
