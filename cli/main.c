@@ -14,6 +14,17 @@ static const char *const init_ca_options[] = {"--root=", "--org=", "--orgs=", NU
 static const char *const init_node_options[] = {
     "--ca=",       "--org=",    "--orgs=",   "--parent=", "--listen=",
     "--endpoint=", "--config=", "--school=", NULL};
+static const char *const init_host_options[] = {
+    "--ca=",     "--org=",     "--orgs=",    "--parent=", "--endpoint=",
+    "--config=", "--schools=", "--profile=", NULL};
+static const char *const upload_list_options[] = {"--limit=", NULL};
+static const char *const upload_show_options[] = {"--chat", NULL};
+static const char *const act_options[] = {"--reason=", "--by=", "--dataset=", NULL};
+static const char *const source_act_options[] = {"--reason=", "--by=", NULL};
+static const char *const answer_options[] = {
+    "--reason=", "--by=", "--dataset=", "--hash=", "--record=", NULL};
+static const char *const accept_options[] = {
+    "--reason=", "--by=", "--dataset=", "--record=", "--rule=", NULL};
 static const char *const status_options[] = {"--check", NULL};
 static const char *const list_options[] = {"--org=", NULL};
 static const char *const show_options[] = {"--proof=", "--force", NULL};
@@ -35,6 +46,14 @@ static const lth_cli_verb verbs[] = {
      "[--config DIR]",
      "tạo thư mục của một nút tại trường (hoặc chạy thay nhiều trường)",
      "make an agent's directory", init_node_options, lth_cli_init_agent},
+    {"init host",
+     "DIR --ca DIR --org CODE --parent DIR --schools schools.csv [--profile NAME] [--endpoint "
+     "ENDPOINT] [--orgs FILE] [--config DIR]",
+     "tạo nút chạy thay nhiều trường nộp tệp: khoá, hộp nhận, mã một lần; chạy lại chỉ thêm phần "
+     "thiếu",
+     "make an agent for schools that hand in files: keys, inboxes, one-time codes; run again to "
+     "add what is missing",
+     init_host_options, lth_cli_init_host},
     {"conf check", "[DIR]", "kiểm tra cấu hình, chưa áp dụng",
      "check a configuration without applying it", no_options, lth_cli_conf_check},
     {"conf docs", "", "in tài liệu của mọi khoá cấu hình",
@@ -58,6 +77,38 @@ static const lth_cli_verb verbs[] = {
      "try a school's source and show a few mapped rows", no_options, lth_cli_source_check},
     {"source scan", "ORG", "đọc nguồn của trường ngay bây giờ", "read a school's source now",
      no_options, lth_cli_scan},
+    {"source confirm", "ORG DATASET --reason TEXT [--by NAME]",
+     "xác nhận điều mà bộ canh đang giữ của một nguồn (mất nhiều, trống, trở về cũ)",
+     "confirm what a guard holds of a source (much gone, emptied, went back)", source_act_options,
+     lth_cli_source_confirm},
+    {"source withdraw", "ORG DATASET --reason TEXT [--by NAME]",
+     "không xác nhận: các bản ghi ở lại", "do not confirm: the records stay", source_act_options,
+     lth_cli_source_withdraw},
+    {"upload list", "[ORG] [--limit N]", "các lần nộp tệp của trường; không ghi ORG: mọi trường",
+     "uploads of a school; without ORG: every hosted school", upload_list_options,
+     lth_cli_upload_list},
+    {"upload show", "ORG [ID] [--chat]",
+     "một lần nộp và từng hàng phải xem; --chat: văn bản để dán vào tin nhắn",
+     "one upload and every row to look at; --chat: text to paste into a chat", upload_show_options,
+     lth_cli_upload_show},
+    {"upload receipt", "ORG [ID]", "biên nhận của một lần nộp: SHA-256, các gói, các cấp đã nhận",
+     "receipt of an upload: SHA-256, batches, tiers that hold it", no_options,
+     lth_cli_upload_receipt},
+    {"upload answers", "ORG [ID]", "tệp Excel chỉ gồm các hàng phải sửa, cột đầu là lỗi",
+     "a workbook of only the rows to correct, reasons in its first column", no_options,
+     lth_cli_upload_answers},
+    {"upload confirm", "ORG ID --reason TEXT [--dataset NAME] [--by NAME]",
+     "xác nhận lần nộp mà bộ canh đang giữ", "confirm an upload that a guard holds", act_options,
+     lth_cli_upload_confirm},
+    {"upload withdraw", "ORG ID --reason TEXT [--dataset NAME] [--by NAME]",
+     "rút lần nộp đang chờ: các bản ghi ở lại", "withdraw a waiting upload: the records stay",
+     act_options, lth_cli_upload_withdraw},
+    {"upload answer", "ORG ID --dataset NAME --hash HEX --record HEX|new --reason TEXT [--by NAME]",
+     "trả lời: hàng này là bản ghi nào, hay là bản ghi mới",
+     "say which record a row is, or that it is a new one", answer_options, lth_cli_upload_answer},
+    {"upload accept", "ORG ID --dataset NAME --record HEX --rule ID --reason TEXT [--by NAME]",
+     "chấp nhận một cảnh báo: giá trị đúng là như vậy",
+     "accept a warning: the value is right as it is", accept_options, lth_cli_upload_accept},
     {"held list", "", "bản ghi đang bị giữ và lý do", "held records and why", no_options,
      lth_cli_held_list},
     {"held show", "ACCEPT_NO INDEX", "một bản ghi bị giữ", "one held record", no_options,
