@@ -108,7 +108,7 @@ static bool ask_upload(lth_request *r, const char *verb, lth_answer *answer,
         lth_frame_fill(r, &frame, name);
         frame.refresh_s = 5;
         lth_page_say(
-            page, &frame, "note",
+            page, &frame, "warn",
             T(page, "Đã nhận tệp trọn vẹn, đang chờ đọc.", "Received whole, waiting to be read."));
     } else {
         lth_answer_refuse(r, answer);

@@ -155,9 +155,9 @@ void lth_page_end(lth_page *page, const lth_frame_of *f)
         lth_html(page, "<button class=\"quiet\">%s</button></form>",
                  T(page, "Đăng xuất", "Sign out"));
     }
-    if (f->conf->contact != NULL)
+    if (f->conf->help != NULL)
         lth_html(page, "<p>%s: %s</p>", T(page, "Cần giúp, liên hệ", "Need help? Ask"),
-                 f->conf->contact);
+                 f->conf->help);
     lth_raw(page, "</footer></body></html>\n");
 }
 
@@ -183,7 +183,7 @@ void lth_page_say(lth_page *page, const lth_frame_of *f, const char *kind, const
 
 const char lth_style[] =
     ":root{--ink:#1b2530;--dim:#5a6672;--line:#d5dbe1;--main:#0b5fa5;--good:#1e7a3c;--bad:#b3261e;"
-    "--note:#8a5a00}"
+    "--warn:#8a5a00}"
     "*{box-sizing:border-box}body{margin:0;font:17px/1.5 system-ui,'Segoe UI',Roboto,'Noto Sans',"
     "sans-serif;color:var(--ink);background:#f4f6f8}"
     "header{background:var(--main);color:#fff;padding:.6rem 1rem;display:flex;flex-wrap:wrap;"
@@ -217,9 +217,9 @@ const char lth_style[] =
     ".danger{background:var(--bad)}.quiet{background:none;color:var(--dim);padding:.5rem 0;"
     "text-decoration:underline;margin:0}"
     ".box{border-left:5px solid;padding:.7rem 1rem;background:#fff;border-radius:6px}"
-    ".good{border-color:var(--good)}.bad{border-color:var(--bad)}.note{border-color:var(--note)}"
+    ".good{border-color:var(--good)}.bad{border-color:var(--bad)}.warn{border-color:var(--warn)}"
     ".state{font-weight:700}.state.good{color:var(--good)}.state.bad{color:var(--bad)}"
-    ".state.note{color:var(--note)}"
+    ".state.warn{color:var(--warn)}"
     "ul.steps{list-style:none;padding:0;margin:.5rem 0 0}ul.steps li{padding:.15rem 0 .15rem "
     "1.7rem;position:relative}ul.steps li:before{content:'\\25CB';position:absolute;left:.2rem;"
     "color:var(--dim)}ul.steps li.yes:before{content:'\\2713';color:var(--good);font-weight:700}"

@@ -47,7 +47,7 @@ typedef struct lth_frame_of {
 } lth_frame_of;
 void lth_page_begin(lth_page *page, const lth_frame_of *frame);
 void lth_page_end(lth_page *page, const lth_frame_of *frame);
-/** A box: "good", "bad" or "note". */
+/** A box: "good", "bad" or "warn". */
 void lth_page_box(lth_page *page, const char *kind, const char *text);
 void lth_page_csrf(lth_page *page, const char *csrf);
 

@@ -5,12 +5,12 @@ static const struct {
     const char *state, *kind, *vi, *en;
     bool moving;
 } STATES[] = {
-    {"received", "note", "Đã nhận, đang chờ đọc", "Received, waiting to be read", true},
-    {"reading", "note", "Đang đọc và kiểm tra", "Being read and checked", true},
+    {"received", "warn", "Đã nhận, đang chờ đọc", "Received, waiting to be read", true},
+    {"reading", "warn", "Đang đọc và kiểm tra", "Being read and checked", true},
     {"done", "good", "Đã kiểm tra xong", "Checked", false},
     {"refused", "bad", "Không dùng được tệp này", "This file cannot be used", false},
     {"waiting", "bad", "Chờ thầy cô xác nhận", "Waiting for your decision", false},
-    {"withdrawn", "note", "Đã dừng theo ý thầy cô", "Stopped at your word", false},
+    {"withdrawn", "warn", "Đã dừng theo ý thầy cô", "Stopped at your word", false},
 };
 #define N_STATES (sizeof STATES / sizeof STATES[0])
 
@@ -124,10 +124,10 @@ void lth_upload_state_html(lth_page *page, const json_t *upload)
     unsigned findings = lth_count_at(upload, "findings");
     bool done = strcmp(STATES[s].state, "done") == 0;
     lth_html(page, "<p><span class=\"state %s\">%s</span>",
-             done && findings > 0 ? "note" : STATES[s].kind,
+             done && findings > 0 ? "warn" : STATES[s].kind,
              page->english ? STATES[s].en : STATES[s].vi);
     if (done && findings > 0)
-        lth_html(page, "<span class=\"state note\">%s %u %s</span>", T(page, ", còn", ","),
+        lth_html(page, "<span class=\"state warn\">%s %u %s</span>", T(page, ", còn", ","),
                  findings, T(page, "chỗ cần xem", "places to look at"));
     lth_raw(page, "</p>");
     const json_t *fault = json_object_get(upload, "fault");
@@ -192,7 +192,7 @@ static void fresh_card(lth_page *page, const lth_frame_of *f, const lth_main_vie
 {
     char name[LTH_NAME_MAX + 1];
     lth_names_find(view->names, f->code, id, name);
-    lth_html(page, "<article class=\"card\"><h3>%s</h3><p class=\"state note\">%s</p></article>",
+    lth_html(page, "<article class=\"card\"><h3>%s</h3><p class=\"state warn\">%s</p></article>",
              name[0] != '\0' ? name : id,
              T(page, "Đã nhận trọn vẹn, đang chờ đọc", "Received whole, waiting to be read"));
 }
@@ -223,7 +223,7 @@ void lth_page_main(lth_page *page, const lth_frame_of *f, const lth_main_view *v
     upload_form(page, f);
     lth_html(page, "<h2>%s</h2>", T(page, "Các tệp đã nộp", "Uploaded files"));
     if (view->uploads == NULL)
-        lth_page_box(page, "note",
+        lth_page_box(page, "warn",
                      T(page,
                        "Hệ thống kiểm tra đang tạm nghỉ. Vẫn nộp được tệp: tệp được giữ an toàn và "
                        "sẽ được đọc sau.",

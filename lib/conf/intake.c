@@ -9,7 +9,7 @@ typedef struct intake_texts {
         conf_text listen, agent, hosted, state, proxies;
     } intake;
     struct {
-        conf_text name, contact, url;
+        conf_text name, help, url;
     } page;
     struct {
         conf_number upload_mib, connections, per_address, per_school, per_hour;
@@ -42,7 +42,7 @@ static const conf_item INTAKE_ITEMS[] = {
 static const conf_item PAGE_ITEMS[] = {
     {"name", CONF_TEXT, 0, "Liên thông", 1, 200, NULL, NULL, AT(page, name),
      "Tên đơn vị, ở đầu trang", "Name of the organisation, at the head of the page"},
-    {"contact", CONF_TEXT, 0, NULL, 1, 200, NULL, NULL, AT(page, contact),
+    {"help", CONF_TEXT, 0, NULL, 1, 200, NULL, NULL, AT(page, help),
      "Hỏi ai khi cần giúp: tên, số điện thoại", "Whom to ask for help: name, telephone"},
     {"url", CONF_TEXT, 0, NULL, 1, 200, NULL, NULL, AT(page, url),
      "Địa chỉ https mà trường dùng, để in trong hướng dẫn dòng lệnh",
@@ -145,7 +145,7 @@ void lth_conf__intake(conf_load *load, const char *path, lth_intake_conf *out)
         .state = t.intake.state.s,
         .proxies = t.intake.proxies.s,
         .name = t.page.name.s,
-        .contact = t.page.contact.s,
+        .help = t.page.help.s,
         .url = t.page.url.s,
         .upload_mib = (uint32_t)t.limits.upload_mib.v,
         .connections = (uint32_t)t.limits.connections.v,

@@ -150,7 +150,7 @@ class Intake:
         kit.write_yaml(self.dir / "intake.yaml", {
             "intake": {"listen": f"127.0.0.1:{self.port}", "agent": self.agent.path, "hosted": str(self.dir / "hosted"),
                        "state": str(self.dir / "state"), **more},
-            "page": {"name": "Sở <79>", "contact": "028", "url": "https://nop.example"}, "limits": self.limits})
+            "page": {"name": "Sở <79>", "help": "028", "url": "https://nop.example"}, "limits": self.limits})
 
     def give_once(self, code, once):
         where = self.dir / "hosted" / code

@@ -14,7 +14,7 @@ ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
 PROGRAM = ("lib", "proto", "broker", "agents", "cli")
 # Words that are dataset, group or field names and also ordinary words of the programs' own vocabulary.
 COMMON = {"name", "key", "code", "start", "end", "version", "number", "status", "group", "term", "record", "class",
-          "title", "phone", "identity", "grade", "school", "level", "kind", "state", "stream", "profile"}
+          "title", "phone", "identity", "grade", "school", "level", "kind", "state", "stream", "profile", "signed"}
 
 
 def dataset_words():
