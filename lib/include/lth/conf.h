@@ -143,7 +143,7 @@ typedef struct lth_intake_conf {
     const char *hosted;               /**< Directory with CODE/once of every hosted school. */
     const char *state;                /**< Accounts, failed sign-ins. */
     const char *proxies;              /**< Addresses, blanks between. */
-    const char *name, *contact, *url; /**< Words on the page; contact, url may be NULL. */
+    const char *name, *help, *url; /**< Words on the page; help, url may be NULL. */
     uint32_t upload_mib, connections, per_address, per_school, per_hour;
     uint32_t upload_ms, bytes_per_second, idle_ms, session_ms;
 } lth_intake_conf;
