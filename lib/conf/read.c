@@ -125,7 +125,7 @@ bool lth_conf__date(int64_t *out, const char *text)
 {
     static const lth_field day = {.type = LTH_TYPE_DATE, .precision = LTH_DATE_DAY};
     lth_value value;
-    if (strlen(text) != 10 ||
+    if (strlen(text) != 10 || strspn(text, "0123456789-") != 10 ||
         lth_value_parse(&value, &day, lth_slice_of(text, 10), NULL, NULL) != LTH_REFUSE_none ||
         value.kind != LTH_VALUE_INT) {
         return false;

@@ -127,9 +127,12 @@ bool lth_item_next(const lth_field *list, lth_slice item, size_t *at, const lth_
 
 bool lth_schema__run_item(lth_slice run, size_t *at, lth_slice *item)
 {
+    if (*at >= run.n) {
+        return false;
+    }
     const uint8_t *p = run.p + *at;
     token t;
-    if (*at >= run.n || !lth_schema__token(&t, &p, run.p + run.n) || t.wire != WIRE_BYTES) {
+    if (!lth_schema__token(&t, &p, run.p + run.n) || t.wire != WIRE_BYTES) {
         return false;
     }
     *item = t.bytes;
