@@ -2,9 +2,13 @@
 
 Expected values are worked out here from plain SQL, never asked of the programs under test.
 """
+import csv
+import io
 import random
 import sqlite3
 import threading
+
+import openpyxl
 
 SCHEMA = """
 CREATE TABLE truong (ma TEXT, ten TEXT, cap TEXT, dien_thoai TEXT);
@@ -112,7 +116,7 @@ class School:
         self.prefix = f"999{self.random.randrange(10**6):06d}"
         with self.connect() as db:
             db.executescript(SCHEMA)
-            db.execute("INSERT INTO truong VALUES (?, ?, 'TH', ?)",
+            db.execute("INSERT INTO truong VALUES (?, ?, '02', ?)",
                        (code, f"Trường Tiểu học {code}", "0000123456"))
             for i in range(1, 4):
                 db.execute("INSERT INTO lop VALUES (?, '2026', ?, ?, ?, ?)",
@@ -217,3 +221,61 @@ class Connection:
             return self.db.__exit__(*exc)
         finally:
             self.db.close()
+
+
+# ---- a school that has only a workbook
+
+HEADERS = {"Mã trường": "org", "Mã học sinh": "pupil_code", "Họ và tên": "full_name", "Ngày sinh": "birth_date",
+           "Giới tính": "sex", "Dân tộc": "ethnic", "Lớp": "class_code"}
+ETHNIC = {"Kinh": "01", "Tày": "02", "Thái": "03"}
+
+
+class Workbook:
+    """Rows as a clerk keeps them, saved as XLSX or CSV."""
+
+    def __init__(self, code, pupils=12, seed=1, org_column=False):
+        self.code, self.random = code, random.Random(f"{seed} {code} workbook")
+        self.headers = [h for h in HEADERS if org_column or h != "Mã trường"]
+        self.prefix = f"999{self.random.randrange(10**6):06d}"
+        self.rows = [self.row(i) for i in range(1, pupils + 1)]
+
+    def row(self, i):
+        pick = self.random.choice
+        return {"Mã trường": self.code, "Mã học sinh": f"{self.prefix}{i:05d}",
+                "Họ và tên": f"{pick(FAMILY)} {pick(MIDDLE)} {pick(GIVEN)}",
+                "Ngày sinh": f"{self.random.randint(1, 28):02d}/{self.random.randint(1, 12):02d}/2017",
+                "Giới tính": pick(("Nam", "Nữ")), "Dân tộc": pick(list(ETHNIC)), "Lớp": pick(("3A", "3B"))}
+
+    def cells(self):
+        return [self.headers] + [[row[h] for h in self.headers] for row in self.rows]
+
+    def xlsx(self):
+        return xlsx_of(self.cells())
+
+    def csv(self):
+        out = io.StringIO()
+        csv.writer(out).writerows(self.cells())
+        return out.getvalue().encode()
+
+
+def xlsx_of(rows):
+    book, out = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        book.active.append(row)
+    book.save(out)
+    return out.getvalue()
+
+
+def recount(content, org=None):
+    """Pupil code -> expected fields of a workbook's good rows, read again from its bytes with openpyxl."""
+    sheet = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True).active
+    rows = list(sheet.iter_rows(values_only=True))
+    out = {}
+    for cells in rows[1:]:
+        row = dict(zip(rows[0], cells))
+        if org is not None and row["Mã trường"] != org:
+            continue
+        out[row["Mã học sinh"]] = {
+            "pupil_code": row["Mã học sinh"], "full_name": row["Họ và tên"], "birth_date": day(row["Ngày sinh"]),
+            "sex": SEX[row["Giới tính"]], "ethnic": ETHNIC[row["Dân tộc"]]}
+    return out

@@ -12,7 +12,7 @@ def same_values(tier, school):
 def test_first_light(small):
     world = small("s01", datasets=s.ALL, pupils=15, share={
         "school": {"share": "all"}, "class": {"share": "all"}, "enrolment": {"share": "all"},
-        "pupil": {"share": ["key", "identity", "contact", "statistic", "health"]},
+        "pupil": {"share": ["key", "identity", "contact", "statistic", "health", "id_papers", "welfare"]},
         "term_result": {"share": ["key", "study", "statistic", "remark"]}}).start()
     school, agent = world.schools["s01"], world.agents["s01"]
     world.wait_settled()

@@ -11,7 +11,7 @@ from school import School
 
 DATASETS = ("class", "pupil", "term_result")
 SHOWN = {  # groups of a pupil at each tier: what the routes below name
-    "79-1": {"key", "identity", "contact", "statistic", "health"},
+    "79-1": {"key", "identity", "contact", "statistic", "health", "id_papers", "welfare"},
     "79": {"key", "identity", "contact", "statistic"},
     "bo": {"key", "identity", "statistic"},
 }
@@ -111,7 +111,7 @@ def test_receipts_say_in_which_form(tree):
 
 @pytest.fixture(scope="module")
 def proof(tree):
-    """A proof of a pupil whose contact and health are withheld, made at the ministry."""
+    """A proof of a pupil whose sensitive groups are withheld, made at the ministry."""
     nodes, schools, country = tree
     path = country.dir / "pupil.proof"
     nodes["bo"].json("record", "show", "pupil", "s01", schools["s01"].keys("pupil")[0], "--proof", path)
@@ -147,7 +147,7 @@ def test_proof_verifies_in_both(tree, proof, programs):
     found = lthverify.check_proof(proof, lthverify.pem_to_der(country.root_crt().read_text()))
     assert answer["verified"] and answer["record_id"] == found["record_id"]
     assert answer["origin"] == found["origin"] == found["signer"] == kit.org_id("s01").hex()
-    assert [g["number"] for g in answer["groups"] if not g["shown"]] == found["withheld"] == [2, 6]
+    assert [g["number"] for g in answer["groups"] if not g["shown"]] == found["withheld"] == [2, 6, 7, 8]
     assert found["shown"] == [1, 3, 5]
     phone = schools["s01"].records("pupil")[schools["s01"].keys("pupil")[0]].get("father_phone")
     assert phone is None or phone.encode() not in proof
