@@ -176,7 +176,7 @@ static const lth_dataset *find_dataset(const reader *r, const conf_text *name)
 {
     const lth_schema *schema = &r->out->schema;
     const lth_dataset *ds = lth_schema_find_name(schema, name->s);
-    if (ds == NULL) {
+    if (ds == NULL && !r->file.load->bare) {
         const char *names[256];
         uint32_t n = 0;
         for (; n < schema->n_datasets && n < 256; n++) {
@@ -267,7 +267,7 @@ static void read_school(reader *r, const conf_node *node, lth_source_conf *schoo
         read_table(r, one, tables, count++);
     }
     out->tables = tables;
-    out->n_tables = count;
+    out->n_tables = r->file.load->bare ? 0 : count;
 }
 
 static void read_schools(reader *r, const conf_node *list)
@@ -301,7 +301,7 @@ void lth_conf__agent(conf_load *load, const char *path, lth_agent_conf *out)
     lth_conf__orgs(load, t.files.orgs.s, &out->registry);
     lth_conf__check_node(&r.file, &t.node.org, &t.node.control, &out->registry);
     uint32_t before = conf_faults(load);
-    lth_conf__schema_dirs(load, t.files.datasets.s, t.files.codelists.s, &out->schema);
+    lth_conf__schema_here(load, &t.files.datasets, &t.files.codelists, &out->schema);
     out->upload_mib = (uint32_t)t.limits.upload_mib.v;
     out->keep_uploads_days = (uint32_t)t.limits.keep_uploads.v;
     out->gone_percent = (uint32_t)t.guard.gone_percent.v;

@@ -162,7 +162,7 @@ void lth_conf__broker(conf_load *load, const char *path, lth_broker_conf *out)
         (void)lth_conf__org(&file, t.parent.org.at, t.parent.org.s, &out->registry);
     }
     uint32_t before = conf_faults(load);
-    lth_conf__schema_dirs(load, t.files.datasets.s, t.files.codelists.s, &out->schema);
+    lth_conf__schema_here(load, &t.files.datasets, &t.files.codelists, &out->schema);
     if (conf_faults(load) == before && out->registry.n_orgs > 0) {
         lth_conf__routes(load, t.files.routes.s, &out->schema, &out->registry, out->parent_org,
                          &out->policy);

@@ -375,7 +375,8 @@ void lth_conf__schema(conf_load *load, conf_part *parts, uint32_t n, lth_schema 
             continue;
         }
         read_dataset(load, &parts[i], &one, &last);
-        if (conf_faults(load) == so_far && !load->nomem) {
+        bool counts = !parts[i].local || one.number >= LTH_PUBLIC_LOCAL_MIN;
+        if (conf_faults(load) == so_far && !load->nomem && counts) {
             add_dataset(out, datasets, later, &last, &one);
         }
     }

@@ -19,8 +19,10 @@ typedef struct conf_load {
     lth_arena *keep;
     lth_arena *scratch;
     lth_conf_errors *errors;
-    char *root;              /**< Names of files are shown relative to this directory. */
-    const lth_schema *lists; /**< Code lists for the fields of datasets; NULL: none. */
+    char *root;                      /**< Names of files are shown relative to this directory. */
+    const lth_schema *lists;         /**< Code lists for the fields of datasets; NULL: none. */
+    const lth_public_set *published; /**< NULL: the node's own files alone. */
+    bool bare; /**< No definition is here yet: what names datasets is passed over. */
     bool nomem;
 } conf_load;
 
@@ -203,6 +205,7 @@ typedef struct conf_part {
     conf_file file;
     const char *list; /**< codes: name of their list. */
     bool at_hand;
+    bool local; /**< Beside what is published: counts from LTH_PUBLIC_LOCAL_MIN on. */
     lth_slice text;
 } conf_part;
 /** Code lists, then datasets with their rules, from all of @p parts. */
@@ -211,6 +214,17 @@ void lth_conf__schema(conf_load *load, conf_part *parts, uint32_t n, lth_schema 
  */
 void lth_conf__schema_dirs(conf_load *load, const char *datasets, const char *codelists,
                            lth_schema *out);
+/** The datasets of one directory; returns how many. */
+uint32_t lth_conf__dataset_parts(conf_load *load, const char *dir, conf_part **out);
+/** What load->published says, else the directories; published.c. */
+void lth_conf__schema_here(conf_load *load, const conf_text *datasets, const conf_text *codelists,
+                           lth_schema *out);
+/** @p datasets: a directory that may add to it; NULL: none. */
+void lth_conf__schema_published(conf_load *load, const lth_public_set *set, const char *datasets,
+                                lth_schema *out);
+/** DIR/datasets and DIR/codelists as one schema and as records; publication.c. */
+void lth_conf__publication(conf_load *load, const char *dir, lth_public_set *set,
+                           lth_schema *schema);
 bool lth_conf__part_open(conf_part *part);
 void lth_conf__codelists(conf_load *load, conf_part *parts, uint32_t n, lth_schema *out);
 

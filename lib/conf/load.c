@@ -82,10 +82,17 @@ static lth_err finish(conf_load *load, lth_conf **owner)
 lth_err lth_conf_load_broker(lth_conf **owner, const lth_broker_conf **out, const char *path,
                              lth_conf_errors *errors)
 {
+    return lth_conf_load_broker_with(owner, out, path, NULL, errors);
+}
+
+lth_err lth_conf_load_broker_with(lth_conf **owner, const lth_broker_conf **out, const char *path,
+                                  const lth_public_set *published, lth_conf_errors *errors)
+{
     conf_load load;
     *owner = NULL;
     *out = NULL;
     char *file = begin(&load, errors) ? find_file(&load, path, "broker.yaml") : NULL;
+    load.published = published;
     if (file != NULL) {
         lth_conf__broker(&load, file, &load.conf->broker);
     } else {
@@ -99,10 +106,17 @@ lth_err lth_conf_load_broker(lth_conf **owner, const lth_broker_conf **out, cons
 lth_err lth_conf_load_agent(lth_conf **owner, const lth_agent_conf **out, const char *path,
                             lth_conf_errors *errors)
 {
+    return lth_conf_load_agent_with(owner, out, path, NULL, errors);
+}
+
+lth_err lth_conf_load_agent_with(lth_conf **owner, const lth_agent_conf **out, const char *path,
+                                 const lth_public_set *published, lth_conf_errors *errors)
+{
     conf_load load;
     *owner = NULL;
     *out = NULL;
     char *file = begin(&load, errors) ? find_file(&load, path, "agent.yaml") : NULL;
+    load.published = published;
     if (file != NULL) {
         lth_conf__agent(&load, file, &load.conf->agent);
     } else {
@@ -183,6 +197,66 @@ lth_err lth_conf_build_schema(lth_conf **owner, const lth_schema **out,
     }
     lth_err err = finish(&load, owner);
     *out = err == LTH_OK ? &(*owner)->schema : NULL;
+    return err;
+}
+
+lth_err lth_conf_publication(lth_conf **owner, const lth_schema **out, lth_public_set *set,
+                             const char *dir, lth_conf_errors *errors)
+{
+    conf_load load;
+    *owner = NULL;
+    *out = NULL;
+    *set = (lth_public_set){.version = 0};
+    char *path = begin(&load, errors) ? find_file(&load, dir, NULL) : NULL;
+    if (path != NULL) {
+        load.root = path;
+        lth_conf__publication(&load, path, set, &load.conf->schema);
+    } else {
+        load.nomem = true;
+    }
+    lth_err err = finish(&load, owner);
+    *out = err == LTH_OK ? &(*owner)->schema : NULL;
+    return err;
+}
+
+lth_err lth_conf_build_published(lth_conf **owner, const lth_schema **out,
+                                 const lth_public_set *set, lth_conf_errors *errors)
+{
+    conf_load load;
+    *owner = NULL;
+    *out = NULL;
+    load.nomem = !begin(&load, errors);
+    load.root = load.keep != NULL ? lth_conf__keep_text(&load, ".") : NULL;
+    if (!load.nomem && load.root != NULL) {
+        lth_conf__schema_published(&load, set, NULL, &load.conf->schema);
+        load.conf->schema.dict_ver = set->version;
+    }
+    lth_err err = finish(&load, owner);
+    *out = err == LTH_OK ? &(*owner)->schema : NULL;
+    return err;
+}
+
+lth_err lth_conf_store_of(char *out, size_t size, const char *path, const char *name,
+                          lth_conf_errors *errors)
+{
+    conf_load load;
+    conf_file file;
+    lth_conf *owner = NULL;
+    out[0] = '\0';
+    char *found = begin(&load, errors) ? find_file(&load, path, name) : NULL;
+    load.nomem = load.nomem || found == NULL;
+    if (found != NULL && lth_conf__file_open(&file, &load, found) && file.root->kind == CONF_MAP) {
+        const conf_node *node = lth_conf__node_find(file.root, "node");
+        bool map = node != NULL && node->value != NULL && node->value->kind == CONF_MAP;
+        const conf_node *store = map ? lth_conf__node_find(node->value, "store") : NULL;
+        bool text = store != NULL && store->value != NULL && store->value->kind == CONF_SCALAR;
+        const char *full = text ? lth_conf__path(&file, store->value->text) : NULL;
+        if (full != NULL && lth_format(out, size, "%s", full) != strlen(full)) {
+            out[0] = '\0';
+        }
+    }
+    lth_err err = finish(&load, &owner);
+    lth_conf_free(&owner);
     return err;
 }
 

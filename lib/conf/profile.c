@@ -490,7 +490,7 @@ static const lth_dataset *find_dataset(const conf_file *file, const conf_text *n
                                        const lth_schema *schema)
 {
     const lth_dataset *ds = lth_schema_find_name(schema, name->s);
-    if (ds == NULL) {
+    if (ds == NULL && !file->load->bare) {
         const char *names[256];
         uint32_t n = 0;
         for (; n < schema->n_datasets && n < 256; n++) {
@@ -596,7 +596,7 @@ static void read_profile(const conf_file *file, const lth_schema *schema, lth_pr
         read_table(file, one, schema, table);
     }
     out->tables = tables;
-    out->n_tables = n;
+    out->n_tables = file->load->bare ? 0 : n;
 }
 
 bool lth_conf__profile(conf_load *load, const char *path, const lth_schema *schema,

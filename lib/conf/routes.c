@@ -270,7 +270,7 @@ static const lth_dataset *find_dataset(const reader *r, const conf_node *key)
 {
     const lth_dataset *ds = lth_schema_find_name(r->schema, key->text);
     const char *names[256];
-    if (ds == NULL) {
+    if (ds == NULL && !r->file.load->bare) {
         uint32_t n = 0;
         for (; n < r->schema->n_datasets && n < 256; n++) {
             names[n] = r->schema->datasets[n].name;

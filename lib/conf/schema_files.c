@@ -150,6 +150,22 @@ void lth_conf__schema_dirs(conf_load *load, const char *datasets, const char *co
     lth_conf__schema(load, all.parts, all.n, out);
 }
 
+uint32_t lth_conf__dataset_parts(conf_load *load, const char *dir, conf_part **out)
+{
+    names yaml;
+    part_list all = {.load = load};
+    if (!list_directory(load, dir, ".yaml", &yaml) || yaml.n > DATASETS_MAX) {
+        no_directory(load, dir);
+        return 0;
+    }
+    all.parts = lth_conf__scratch(load, ((size_t)yaml.n + 1) * sizeof *all.parts);
+    for (uint32_t i = 0; i < yaml.n && all.parts != NULL; i++) {
+        add_part(&all, LTH_PART_DATASET, dir, yaml.names[i]);
+    }
+    *out = all.parts;
+    return all.n;
+}
+
 bool lth_conf__part_open(conf_part *part)
 {
     if (part->at_hand) {

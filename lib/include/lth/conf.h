@@ -11,6 +11,7 @@
 
 #include "lth/diag.h"
 #include "lth/policy.h"
+#include "lth/public.h"
 #include "lth/registry.h"
 #include "lth/schema.h"
 
@@ -136,13 +137,29 @@ typedef struct lth_agent_conf {
 LTH_MUST_USE lth_err lth_conf_load_agent(lth_conf **owner, const lth_agent_conf **out,
                                          const char *path, lth_conf_errors *errors);
 
+/** The same with what the ministry published. Once something came (version > 0) it stands in place
+ * of the node's own code lists and datasets below LTH_PUBLIC_LOCAL_MIN. Before that the node's own
+ * files count; without a directory of datasets, and with none named, what names datasets is passed
+ * over: such a node waits for its definitions. The schema has the datasets of the public stream
+ * itself and the version as dict_ver. */
+LTH_MUST_USE lth_err lth_conf_load_broker_with(lth_conf **owner, const lth_broker_conf **out,
+                                               const char *path, const lth_public_set *published,
+                                               lth_conf_errors *errors);
+LTH_MUST_USE lth_err lth_conf_load_agent_with(lth_conf **owner, const lth_agent_conf **out,
+                                              const char *path, const lth_public_set *published,
+                                              lth_conf_errors *errors);
+/** node.store of DIR/NAME or of the file itself, before anything else of it is judged; "" when it
+ * is not stated. LTH_OK, LTH_E_CONFIG with @p errors filled, LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_conf_store_of(char *out, size_t size, const char *path, const char *name,
+                                       lth_conf_errors *errors);
+
 /** The upload page (agents/intake). */
 typedef struct lth_intake_conf {
-    const char *listen;               /**< "127.0.0.1:7680", "[::1]:7680" */
-    const char *agent;                /**< Control socket of the agent that serves the schools. */
-    const char *hosted;               /**< Directory with CODE/once of every hosted school. */
-    const char *state;                /**< Accounts, failed sign-ins. */
-    const char *proxies;              /**< Addresses, blanks between. */
+    const char *listen;            /**< "127.0.0.1:7680", "[::1]:7680" */
+    const char *agent;             /**< Control socket of the agent that serves the schools. */
+    const char *hosted;            /**< Directory with CODE/once of every hosted school. */
+    const char *state;             /**< Accounts, failed sign-ins. */
+    const char *proxies;           /**< Addresses, blanks between. */
     const char *name, *help, *url; /**< Words on the page; help, url may be NULL. */
     uint32_t upload_mib, connections, per_address, per_school, per_hour;
     uint32_t upload_ms, bytes_per_second, idle_ms, session_ms;
@@ -170,6 +187,14 @@ typedef struct lth_schema_source {
 LTH_MUST_USE lth_err lth_conf_build_schema(lth_conf **owner, const lth_schema **out,
                                            const lth_schema_source *parts, size_t n,
                                            lth_conf_errors *errors);
+/** What publishing DIR (datasets/, codelists/) would make known, judged as a whole, and the schema
+ * it gives. Free @p set with lth_public_set_fini() whatever is returned. */
+LTH_MUST_USE lth_err lth_conf_publication(lth_conf **owner, const lth_schema **out,
+                                          lth_public_set *set, const char *dir,
+                                          lth_conf_errors *errors);
+/** A schema of what is published alone. */
+LTH_MUST_USE lth_err lth_conf_build_published(lth_conf **owner, const lth_schema **out,
+                                              const lth_public_set *set, lth_conf_errors *errors);
 LTH_MUST_USE lth_err lth_conf_load_orgs(lth_conf **owner, const lth_registry **out,
                                         const char *path, lth_conf_errors *errors);
 

@@ -18,7 +18,7 @@
 #include "lth/schema.h"
 
 #define LTH_PUBLIC_DEFINITION 1u     /**< Dataset number. */
-#define LTH_PUBLIC_CODE       3u     /**< Dataset number. */
+#define LTH_PUBLIC_CODE       7u     /**< Dataset number. */
 #define LTH_PUBLIC_NATURAL    1u     /**< Group number, in both. */
 #define LTH_PUBLIC_CONTENT    2u     /**< Group number, in both. */
 #define LTH_PUBLIC_LOCAL_MIN  32768u /**< Datasets that a node's own files may add. */
