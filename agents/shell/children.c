@@ -87,6 +87,7 @@ static lth_err file_request(lth_child *child)
         return LTH_E_NOMEM;
     if (profile->org_from != NULL)
         org = column_of(profile->org_from);
+    org.optional = !plan->org_needed;
     lth_capture_file_request request = {
         .path = plan->path, .kinds = profile->kinds, .tables = tables};
     for (uint32_t i = 0; i < profile->n_tables; i++) {

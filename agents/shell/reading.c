@@ -201,6 +201,7 @@ static lth_err start_child(lth_reading *self, lth_diag *diag)
         .path = path,
         .name = deals(self) ? engine->node.conf->node.org
                             : engine->node.conf->schools[school_of(self)].org,
+        .org_needed = self->post->school == LTH_POST_CARRIER || self->only != LTH_POST_CARRIER,
         .tables = tables_of(profile_of(self)),
         .seconds_max = SECONDS_MAX,
         .listener = &lth_reading_listener,

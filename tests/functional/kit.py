@@ -230,6 +230,42 @@ class Node:
         assert done.returncode == 0, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}\n{self.log_tail()}"
         return json.loads(done.stdout)
 
+    # files of hosted schools
+
+    def inbox(self, org):
+        return self.dir / "inbox" / org
+
+    def hand_in(self, org, name, content):
+        """A whole file appears in the school's inbox, as the upload page does it. Its id."""
+        box = self.inbox(org)
+        (box / ".in").mkdir(parents=True, exist_ok=True)
+        (box / ".in" / name).write_bytes(content)
+        (box / ".in" / name).rename(box / name)
+        return name
+
+    def uploads(self, org):
+        return [r["upload"] for r in self.ask("upload_list", org=org)]
+
+    def upload(self, org, name):
+        """The upload and what was found in it; None while the agent does not know it."""
+        try:
+            rows = self.ask("upload_show", org=org, id=name)
+        except Refusal as no:
+            assert no.answer["code"] == "unknown_upload", no
+            return None
+        return {**rows[0]["upload"], "found": [r["finding"] for r in rows[1:]]}
+
+    def wait_upload(self, org, name, *states):
+        """The upload once it is in one of these states, its file put away."""
+        def there():
+            u = self.upload(org, name)
+            return u and u["state"] in (states or ("done",)) and not (self.inbox(org) / name).exists() and u
+        return wait_until(there, lambda: f"{org} {name} is {states}: {self.upload(org, name)}\n{self.log_tail()}")
+
+    def act(self, org, name, act, **more):
+        self.ask("upload_act", org=org, act=act, by="Người thử", reason="thử nghiệm",
+                 **({"id": name} if name else {}), **more)
+
     # what it holds
 
     def counts(self):
@@ -363,6 +399,18 @@ class Country:
         self.programs.must("init", "agent", where, "--ca", self.ca(ca), "--org", code, "--parent", parent.dir,
                            "--config", self.programs.share, *hosted)
         change_yaml(where / "agent.yaml", lambda y: merge(y, {"limits": {"live": "1s"}, "schools": schools}))
+        node = Node(self, self.programs.agent, where, code)
+        self.nodes.append(node)
+        return node
+
+    def host(self, code, parent, ca, schools, profile, name=None, **conf):
+        """An agent that carries for schools which hand in files; **conf: more of agent.yaml."""
+        where = self.dir / f"h-{name or code}"
+        rows = self.dir / f"{name or code}-schools.csv"
+        rows.write_text("org\n" + "".join(f"{s}\n" for s in schools), "utf-8")
+        self.programs.must("init", "host", where, "--ca", self.ca(ca), "--org", code, "--parent", parent.dir,
+                           "--schools", rows, "--profile", profile, "--config", self.programs.share)
+        change_yaml(where / "agent.yaml", lambda y: merge(y, {"limits": {"live": "1s"}, **conf}))
         node = Node(self, self.programs.agent, where, code)
         self.nodes.append(node)
         return node

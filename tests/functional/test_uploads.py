@@ -1,0 +1,332 @@
+"""Schools with only Excel: a file in an inbox becomes records at every tier, or a clear answer."""
+import hashlib
+import io
+import json
+import os
+
+import openpyxl
+import pytest
+
+import kit
+import school as s
+
+SHARE = {"pupil": {"share": "all"}, "enrolment": {"share": "all"}}
+CODES = ("t01", "t02", "t03")
+
+
+class Hosted:
+    """Ministry `bo`, province `79` and its host, which carries for schools that hand in files."""
+
+    def __init__(self, country, codes=CODES, profile="pupils-c1", **conf):
+        self.country = country
+        country.org("bo", "ministry")
+        country.org("79", "province", under="bo")
+        for code in codes:
+            country.org(code, "school", under="79")
+        country.found()
+        self.bo = country.broker("bo")
+        self.so = country.broker("79", parent=self.bo, share=SHARE)
+        self.host = country.host("79", self.so, "79", codes, profile, **conf)
+        self.tiers = [self.bo, self.so]
+
+    def start(self):
+        for node in (*self.tiers, self.host):
+            node.start()
+        return self
+
+    def wait_holds(self, code, expected):
+        """Every tier holds exactly these pupils of this school, by count, key and value."""
+        for tier in self.tiers:
+            kit.wait_until(lambda: tier.keys("pupil", code) == sorted(expected), lambda: self.story(tier, code))
+            assert tier.counts().get((code, "pupil"), 0) == len(expected)
+            for key, fields in expected.items():
+                shown = tier.fields("pupil", code, key)
+                assert {k: shown.get(k) for k in fields} == fields, (tier.org, key)
+
+    def story(self, tier, code):
+        return (f"{tier.org} holds {tier.keys('pupil', code)}; uploads {self.host.uploads(code)}; "
+                f"held {tier.ask('held_list')}\n{self.host.log_tail()}\n{tier.log_tail()}")
+
+    def table(self, code, name, dataset="pupil"):
+        return next(t for t in self.host.upload(code, name)["tables"] if t["dataset"] == dataset)
+
+
+@pytest.fixture
+def hosted(country):
+    return lambda *codes, **more: Hosted(country, codes or CODES, **more)
+
+
+def counts_of(table):
+    return {k: table[k] for k in ("rows", "fresh", "changed", "same", "ended", "held", "asked") if table[k]}
+
+
+# ---- the whole way
+
+def test_a_wrong_row_is_answered_and_corrected(hosted):
+    world = hosted().start()
+    book = s.Workbook("t01", pupils=12)
+    good = dict(book.rows[4])
+    book.rows[4]["Ngày sinh"] = "31/02/2017"
+    first = book.xlsx()
+    name = world.host.hand_in("t01", "lop3.xlsx", first)
+    upload = world.host.wait_upload("t01", name)
+
+    assert upload["sha256"] == hashlib.sha256(first).hexdigest() and upload["bytes"] == len(first)
+    errors = [f for f in upload["found"] if f["severity"] == "error"]
+    assert [(f["row"], f["dataset"], f["column"]) for f in errors] == [(6, "pupil", "Ngày sinh")], upload["found"]
+    assert counts_of(world.table("t01", name))["rows"] == 12
+    assert "ký thay trường" in upload["signed"]["vi"]
+    assert (world.host.inbox("t01") / ".kept" / name).read_bytes() == first
+    book.rows.pop(4)
+    world.wait_holds("t01", s.recount(book.xlsx()))
+
+    receipts_of_all_tiers(world, name)
+    answer = answer_workbook(world, name)
+    assert answer[0][:1] == ["Lỗi"] and [row[1:] for row in answer[1:]] == [
+        ["31/02/2017" if h == "Ngày sinh" else good[h] for h in book.headers]]
+    assert answer[1][0].startswith("Hàng 6 · Ngày sinh: ")
+
+    answer[1][1 + book.headers.index("Ngày sinh")] = good["Ngày sinh"]
+    again = world.host.hand_in("t01", "sua.xlsx", s.xlsx_of(answer))
+    corrected = world.host.wait_upload("t01", again)
+    assert corrected["found"] == [] and "ended" not in counts_of(world.table("t01", again))
+    book.rows.insert(4, good)
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    kit.wait_until(lambda: not any(tier.ask("held_list") for tier in world.tiers), "the hold is closed")
+
+
+def answer_workbook(world, name):
+    done = world.host.json("upload", "answers", "t01", name)
+    assert done["rows"] == 1 and done["path"].endswith(f".answer/{name}.xlsx")
+    sheet = openpyxl.load_workbook(io.BytesIO(open(done["path"], "rb").read())).active
+    return [list(row) for row in sheet.iter_rows(values_only=True)]
+
+
+def receipts_of_all_tiers(world, name):
+    def received():
+        tiers = world.host.upload("t01", name)["tiers"]
+        return [t["org"] for t in tiers] == ["79", "bo"] and all(t["received"] for t in tiers)
+    kit.wait_until(received, lambda: f"receipts: {world.host.upload('t01', name)['tiers']}")
+    receipt = world.host.json("upload", "receipt", "t01", name)
+    upload = world.host.upload("t01", name)
+    assert receipt["sha256"] == upload["sha256"] and receipt["role"] == "host" and receipt["batches"]
+    assert sorted(r["org"] for r in receipt["receipts"]) == ["79", "bo"]
+    held = receipt["batches"][-1]["header_hash"]
+    assert any(bytes.fromhex(held) in bytes.fromhex(r["signed"]) for r in receipt["receipts"])
+    shown = world.host.cli("upload", "show", "t01", name, "--chat").stdout
+    assert "Hàng 6 · Ngày sinh: " in shown and "hash" not in shown
+    assert "ký thay trường" in world.host.cli("upload", "show", "t01", name).stdout
+    assert "ký thay trường" in world.host.cli("status").stdout
+
+
+def test_a_signature_says_who_keeps_the_key(hosted, tmp_path):
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=2)
+    world.host.wait_upload("t01", world.host.hand_in("t01", "a.xlsx", book.xlsx()))
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    key, proof = book.rows[0]["Mã học sinh"], tmp_path / "proof"
+    shown = world.bo.cli("record", "show", "pupil", "t01", key, "--proof", proof)
+    assert shown.returncode == 0 and "ký thay trường" in shown.stdout, shown
+    checked = world.bo.cli("verify", proof, "--root", world.country.root_crt())
+    assert checked.returncode == 0 and "ký thay trường" in checked.stdout, checked
+
+
+def test_the_same_file_three_times_makes_no_version(hosted):
+    world = hosted("t01").start()
+    book = s.Workbook("t01")
+    content = book.xlsx()
+    world.host.wait_upload("t01", world.host.hand_in("t01", "1.xlsx", content))
+    world.wait_holds("t01", s.recount(content))
+    batches = world.host.row("school", org="t01")["batch_seq"]
+    for name in ("2.xlsx", "3.xlsx"):
+        world.host.wait_upload("t01", world.host.hand_in("t01", name, content))
+        assert counts_of(world.table("t01", name)) == {"rows": 12, "same": 12}
+    assert world.host.row("school", org="t01")["batch_seq"] == batches
+    assert [u["id"] for u in world.host.uploads("t01")] == ["3.xlsx", "2.xlsx", "1.xlsx"]
+
+
+# ---- guards
+
+def test_a_guard_waits_for_a_word(hosted):
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=20)
+    full = book.xlsx()
+    world.host.wait_upload("t01", world.host.hand_in("t01", "full.xlsx", full))
+    world.wait_holds("t01", s.recount(full))
+    for row in book.rows:
+        row["Lớp"] = "3A"
+    same_class = book.xlsx()
+    world.host.wait_upload("t01", world.host.hand_in("t01", "lop.xlsx", same_class))
+    book.rows = book.rows[:8]
+    short = book.xlsx()
+    waiting = world.host.wait_upload("t01", world.host.hand_in("t01", "short.xlsx", short), "waiting")
+    table = world.table("t01", "short.xlsx")
+    assert waiting["waiting"] and table["fault"]["code"] == "mass_deletion"
+    assert (table["gone"], table["known"]) == (12, 20)
+    world.wait_holds("t01", s.recount(same_class))
+    status = world.host.cli("status").stdout.splitlines()
+    assert "CHỜ NGƯỜI XÁC NHẬN" in "".join(status[:2]), "worst first"
+    assert world.host.cli("status", "--check").returncode == 1
+
+    done = world.host.cli("upload", "confirm", "t01", "short.xlsx", "--reason", "Chuyển trường", "--by", "Hiệu trưởng")
+    assert done.returncode == 0, done.stderr
+    world.host.wait_upload("t01", "short.xlsx", "done")
+    world.wait_holds("t01", s.recount(short))
+    assert world.host.cli("upload", "confirm", "t01", "short.xlsx", "--reason", "x").returncode == 4
+
+
+def test_a_guard_withdrawn_leaves_the_records(hosted):
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=20)
+    for row in book.rows:
+        row["Lớp"] = "3A"
+    full = book.xlsx()
+    world.host.wait_upload("t01", world.host.hand_in("t01", "full.xlsx", full))
+    book.rows = book.rows[:5]
+    world.host.wait_upload("t01", world.host.hand_in("t01", "short.xlsx", book.xlsx()), "waiting")
+    world.host.act("t01", "short.xlsx", "withdraw")
+    world.host.wait_upload("t01", "short.xlsx", "withdrawn")
+    world.wait_holds("t01", s.recount(full))
+
+
+def test_a_guard_of_a_database(small):
+    world = small("s01", pupils=20).start()
+    world.wait_settled()
+    school, agent = world.schools["s01"], world.agents["s01"]
+    before = school.keys("pupil")
+    school.sql("DELETE FROM hoc_sinh WHERE id > 5")
+    kit.wait_until(lambda: agent.row("table", dataset="pupil")["fault"]["code"] == "mass_deletion", "a guard holds it")
+    assert world.bo.keys("pupil", "s01") == before
+    assert agent.cli("source", "confirm", "s01", "pupil").returncode == 2, "a reason is needed"
+    done = agent.cli("source", "confirm", "s01", "pupil", "--reason", "Chuyển trường", "--by", "Hiệu trưởng")
+    assert done.returncode == 0, done.stderr
+    world.wait_settled()
+
+
+# ---- what is not taken
+
+def test_a_file_still_being_written_is_not_taken(hosted):
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=3)
+    content = book.xlsx()
+    with open(world.host.inbox("t01") / "slow.xlsx", "wb") as slow:
+        slow.write(content[:100])
+        slow.flush()
+        other = s.Workbook("t01", pupils=3)
+        world.host.wait_upload("t01", world.host.hand_in("t01", "other.xlsx", other.xlsx()))
+        kit.wait_until(lambda: world.host.row("school", org="t01")["inbox"]["writing"] == 1, "it is seen")
+        assert world.host.upload("t01", "slow.xlsx") is None
+        slow.write(content[100:])
+    world.host.wait_upload("t01", "slow.xlsx")
+    world.wait_holds("t01", s.recount(content))
+    (world.host.inbox("t01") / "later.xlsx.part").write_bytes(content)
+    world.host.wait_upload("t01", world.host.hand_in("t01", "last.xlsx", content))
+    assert (world.host.inbox("t01") / "later.xlsx.part").exists()
+
+
+def test_links_and_directories_are_left_alone(hosted, tmp_path):
+    world = hosted("t01").start()
+    box, book = world.host.inbox("t01"), s.Workbook("t01", pupils=2)
+    outside = tmp_path / "outside.xlsx"
+    outside.write_bytes(s.Workbook("t02", pupils=2).xlsx())
+    (box / "link.xlsx").symlink_to(outside)
+    os.link(outside, box / "hard.xlsx")
+    (box / "dir.xlsx").mkdir()
+    os.mkfifo(box / "pipe.xlsx")
+    world.host.wait_upload("t01", world.host.hand_in("t01", "good.xlsx", book.xlsx()))
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    kit.wait_until(lambda: world.host.row("school", org="t01")["inbox"]["strange"] == 4, "they are told")
+    assert [u["id"] for u in world.host.uploads("t01")] == ["good.xlsx"]
+    assert sorted(p.name for p in box.iterdir() if p.name[0] != ".") == ["dir.xlsx", "hard.xlsx", "link.xlsx", "pipe.xlsx"]
+
+
+def test_other_names_get_one_of_ours(hosted):
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=2)
+    (world.host.inbox("t01") / "Danh sách lớp 3A (sửa).xlsx").write_bytes(book.xlsx())
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    kit.wait_until(lambda: [u["state"] for u in world.host.uploads("t01")] == ["done"], "it was read")
+    name = world.host.uploads("t01")[0]["id"]
+    assert name.endswith("-1.xlsx") and name.isascii()
+    world.host.wait_upload("t01", world.host.hand_in("t01", "x.xlsx", book.xlsx()))
+    (world.host.inbox("t01") / "x.xlsx").write_bytes(book.xlsx())  # a vendor's program has one name for all
+    kit.wait_until(lambda: len(world.host.uploads("t01")) == 3, "a used name is not used again")
+
+
+@pytest.mark.parametrize("content, code", [(b"", "bad_file"), (b"\x00\x01 not a table", None),
+                                           (b"a,b,c\n1,2,3\n", "wrong_file")])
+def test_a_useless_file_is_refused_in_words(hosted, content, code):
+    world = hosted("t01").start()
+    upload = world.host.wait_upload("t01", world.host.hand_in("t01", "bad.xlsx", content), "refused")
+    assert code is None or upload["fault"]["code"] == code
+    assert upload["detail"]["vi"] and upload["detail"]["en"]
+    assert world.bo.counts() == {}
+
+
+def test_a_file_over_the_limit_is_refused(hosted):
+    world = hosted("t01", limits={"upload_mib": 1}).start()
+    upload = world.host.wait_upload("t01", world.host.hand_in("t01", "big.xlsx", b"x" * ((1 << 20) + 1)), "refused")
+    assert upload["fault"]["code"] == "bad_file" and "quá lớn" in upload["detail"]["vi"]
+    book = s.Workbook("t01", pupils=2)
+    world.host.wait_upload("t01", world.host.hand_in("t01", "good.xlsx", book.xlsx()))
+
+
+def test_a_file_of_another_school_is_refused_whole(hosted):
+    world = hosted("t01", "t02").start()
+    book = s.Workbook("t01", pupils=6, org_column=True)
+    book.rows[4]["Mã trường"] = "t02"
+    upload = world.host.wait_upload("t01", world.host.hand_in("t01", "mixed.xlsx", book.xlsx()), "refused")
+    assert upload["fault"]["code"] == "wrong_file" and "tệp của đơn vị khác" in upload["detail"]["vi"]
+    book.rows[4]["Mã trường"] = "t01"
+    world.host.wait_upload("t01", world.host.hand_in("t01", "own.xlsx", book.xlsx()))
+    world.wait_holds("t01", s.recount(book.xlsx(), "t01"))
+    assert world.bo.keys("pupil", "t02") == []
+
+
+# ---- one file of many schools
+
+def test_one_file_of_three_schools(country):
+    world = Hosted(country, hosted={"carrier": {"inbox": "common", "profile": "pupils-c1"}})
+    (world.host.dir / "common/.in").mkdir(parents=True)
+    world.start()
+    books = [s.Workbook(code, pupils=5, org_column=True) for code in CODES]
+    strangers = s.Workbook("zzz", pupils=2, org_column=True)
+    rows = [books[0].headers] + [row for book in (*books, strangers) for row in book.cells()[1:]]
+    content = s.xlsx_of(rows)
+    inbox = world.host.dir / "common"
+    (inbox / ".in/all.xlsx").write_bytes(content)
+    (inbox / ".in/all.xlsx").rename(inbox / "all.xlsx")
+    for code in CODES:
+        world.wait_holds(code, s.recount(content, code))
+    kit.wait_until((inbox / ".kept/all.xlsx.json").exists, "its result")
+    result = json.loads((inbox / ".kept/all.xlsx.json").read_text("utf-8"))
+    assert result["rows"] == 17 and result["not_served_rows"] == 2
+    assert {x["org"]: x["rows"] for x in result["schools"]} == {code: 5 for code in CODES}
+    assert result["not_served"] == [{"org": "zzz", "rows": 2}]
+    for code in CODES:
+        upload = world.host.upload(code, "all.xlsx")
+        assert upload["state"] == "done" and upload["sha256"] == hashlib.sha256(content).hexdigest()
+    assert (inbox / ".kept/all.xlsx").exists() and not (inbox / "all.xlsx").exists()
+    assert "zzz" not in world.host.log(), "counts only in the log"
+
+
+# ---- crashes
+
+def test_killed_in_the_middle_of_an_upload(hosted):
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=3000)
+    content = book.xlsx()
+    name = world.host.hand_in("t01", "big.xlsx", content)
+    for _ in range(3):
+        kit.wait_until(lambda: world.host.row("school", org="t01")["inbox"]["reading"], "it is being read")
+        world.host.kill()
+        assert (world.host.inbox("t01") / name).exists() or (world.host.inbox("t01") / ".kept" / name).exists()
+        world.host.start()
+        if not (world.host.inbox("t01") / name).exists():
+            break
+    upload = world.host.wait_upload("t01", name)
+    assert upload["number"] == 1 and [u["id"] for u in world.host.uploads("t01")] == [name]
+    expected = s.recount(content)
+    for tier in world.tiers:
+        kit.wait_until(lambda: tier.keys("pupil", "t01") == sorted(expected), lambda: world.story(tier, "t01")[:2000])
+        assert tier.counts()[("t01", "pupil")] == len(expected)
