@@ -26,7 +26,8 @@ typedef struct html {
     lth_sheet__text *in;
     uint32_t row; /* The last one begun. */
     uint32_t column;
-    uint32_t n_tables;             /* Open ones. */
+    uint32_t n_tables; /* Open ones. */
+    bool any_table;
     bool in_cell, in_row, is_open; /* is_open: <html> without its end so far */
     bool gap, line;                /* White space or a line's end before the next character. */
     bool has_pending;
@@ -308,6 +309,7 @@ static lth_err on_tag(lth_sheet *self, html *h, const tag *t, bool *whole,
         *whole = true;
     }
     if (table) {
+        h->any_table = true;
         h->n_tables += t->is_end ? 0 : 1;
         h->n_tables -= t->is_end && h->n_tables > 0;
         memset(h->spans, 0, sizeof h->spans);
@@ -342,7 +344,9 @@ static lth_err at_end(html *h, const lth_sheet__report *to)
     if (h->n_tables > 0 || h->is_open || h->in->broken) {
         return lth_sheet__fault(to, LTH_SHEET_FAULT_truncated, "the file ends inside the table");
     }
-    return LTH_E_NOT_FOUND;
+    return h->any_table
+               ? LTH_E_NOT_FOUND
+               : lth_sheet__fault(to, LTH_SHEET_FAULT_not_a_table, "a page without a table");
 }
 
 static void skip_raw(lth_sheet__text *in, const char *name)
@@ -423,6 +427,7 @@ static lth_err html_select(lth_sheet *self, uint32_t index, const lth_sheet__rep
     h->row = 0;
     h->column = 0;
     h->n_tables = 0;
+    h->any_table = false;
     h->in_cell = false;
     h->in_row = false;
     h->is_open = false;

@@ -22,7 +22,7 @@ struct lth_sheet_writer {
     locale_t plain; /* The "C" locale: a decimal point whatever the environment says. */
     lxw_row_t n_rows, n_headers;
     bool bad;
-    char text[LTH_SHEET__CELL_BYTES_MAX + 1]; /* Of one cell, with its terminator. */
+    char text[LTH_SHEET__CELL_BYTES_MAX + 8]; /* Of one cell, with its terminator. */
     char path[PATH_BYTES_MAX], folder[PATH_BYTES_MAX];
 };
 
@@ -104,6 +104,10 @@ lth_err lth_sheet_writer_open(lth_sheet_writer **out, const char *path, const ch
         err = lth_fail(diag, LTH_E_USAGE, "the path of the workbook is empty or too long");
         goto fail;
     }
+    if (access(self->folder, W_OK) != 0) {
+        err = lth_fail(diag, LTH_E_IO, "%s: its folder cannot be written to", path);
+        goto fail;
+    }
     self->plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     lxw_workbook_options options = {.constant_memory = LXW_TRUE, .tmpdir = self->folder};
     self->book = workbook_new_opt(self->path, &options);
@@ -160,16 +164,58 @@ static lxw_error write_date(lth_sheet_writer *self, lxw_col_t column, lxw_format
                                     self->looks[date.has_time ? LOOK_DATE_TIME : LOOK_DATE]);
 }
 
+static bool is_escape(const uint8_t *p, size_t n)
+{
+    uint8_t bytes[2];
+    return n >= 7 && p[0] == '_' && p[1] == 'x' && p[6] == '_' &&
+           lth_unhex(bytes, 2, (const char *)p + 2, 4);
+}
+
+/* Bytes at @p p that may not stand in XML as they are: *code is written as "_x000D_" in place of
+ * them. Text that looks like such an escape has its first character escaped. */
+static size_t to_escape(const uint8_t *p, size_t n, uint32_t *code)
+{
+    bool control = p[0] < ' ' && p[0] != '\t' && p[0] != '\n';
+    if (control || is_escape(p, n)) {
+        *code = p[0];
+        return 1;
+    }
+    bool never = n >= 3 && p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe; /* U+FFFE, U+FFFF */
+    *code = never ? 0xff40u + p[2] : 0;
+    return never ? 3 : 0;
+}
+
+/* False: too long. */
+static bool copy_text(lth_sheet_writer *self, lth_slice text)
+{
+    size_t n = 0;
+    for (size_t at = 0; at < text.n;) {
+        uint32_t code;
+        size_t size = to_escape(text.p + at, text.n - at, &code);
+        if (n + 7 >= sizeof self->text) {
+            return false;
+        }
+        if (size == 0) {
+            self->text[n++] = (char)text.p[at++];
+            continue;
+        }
+        uint8_t bytes[2] = {(uint8_t)(code >> 8), (uint8_t)code};
+        memcpy(self->text + n, "_x", 2);
+        lth_hex(self->text + n + 2, bytes, 2);
+        self->text[n + 6] = '_';
+        n += 7;
+        at += size;
+    }
+    self->text[n] = '\0';
+    return true;
+}
+
 static lxw_error write_cell(lth_sheet_writer *self, lxw_col_t column, const lth_sheet_cell *cell,
                             lxw_format *look)
 {
-    if (cell->text.n > LTH_SHEET__CELL_BYTES_MAX) {
+    if (!copy_text(self, cell->text)) {
         return LXW_ERROR_MAX_STRING_LENGTH_EXCEEDED;
     }
-    if (cell->text.n > 0) {
-        memcpy(self->text, cell->text.p, cell->text.n);
-    }
-    self->text[cell->text.n] = '\0';
     switch (cell->kind) {
     case LTH_CELL_EMPTY:
     case LTH_CELL_FORMULA:
