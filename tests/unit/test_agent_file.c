@@ -66,11 +66,6 @@ world *file_world(void)
     w->env.schema = &SCHEMA;
     world_reopen(w);
     world_connect(w);
-    if (w->asked[0] != 0) { /* the database is of no interest here */
-        world_table_end(w, 0, 1, LTH_SCAN_locked);
-        world_round_end(w, 0);
-        world_run(w);
-    }
     return w;
 }
 
@@ -122,6 +117,11 @@ void file_begin(world *w, const char *id)
 {
     lth_upload upload = {.sha256 = {9}, .bytes = 1000, .received_ms = w->now.wall_ms};
     (void)snprintf(upload.id, sizeof upload.id, "%s", id);
+    if (w->asked[0] != 0) { /* the database is of no interest here */
+        world_table_end(w, 0, 1, LTH_SCAN_locked);
+        world_round_end(w, 0);
+        world_run(w);
+    }
     assert_true(lth_agent_may_upload(w->agent, 0));
     world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_UPLOAD, .upload = &upload, .tables = 1});
 }
