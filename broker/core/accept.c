@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "settle.h"
 
 static const lth_batch_header *header_of(const broker_batch *b)
 {
@@ -144,6 +144,10 @@ lth_err lth_broker__accept(lth_broker *self, broker_batch *b)
     self->meta_dirty = true;
     move_head(self, b);
     TRY(h->stream == LTH_STREAM_OWN ? lth_broker__out_batch(self, b) : LTH_OK);
+    if (b->stated && h->stream == LTH_STREAM_OWN && !b->origin->requeue) {
+        TRY(lth_broker__releases_queue(self, b->txn, b->org, &h->origin, h->stream, &b->head.at,
+                                       LTH_LANE_LIVE, &b->head));
+    }
     TRY(lth_broker__head_put(b->txn, &h->origin, h->stream, &b->head));
     note_receipt(b);
     self->batches++;

@@ -5,9 +5,7 @@
  * new good records of the dataset wait behind them. So everything becomes what it would have been,
  * had the definition been there from the start. A batch is merged whole: a slice is SLICE_MAX
  * records, or one larger batch. */
-#include <stdlib.h>
-
-#include "internal.h"
+#include "settle.h"
 
 static void make_key(uint8_t key[10], uint16_t dataset, uint64_t accept_no)
 {
@@ -70,93 +68,41 @@ void lth_broker__await_look(lth_broker *self)
     memset(self->release_from, 0, sizeof self->release_from);
 }
 
-/* The stored batch as it was when it came. */
-static lth_err load(lth_broker *self, broker_batch *b, lth_frame_batch *frame)
+/* What this entry broker holds after all, tiers above hold too, unless they know better already. */
+static lth_err state_held(lth_broker *self, broker_batch *b)
 {
-    const lth_broker_env *env = &self->env;
-    const lth_check_env check = {.hasher = env->hasher,
-                                 .trust = env->trust,
-                                 .registry = env->registry,
-                                 .schema = env->schema};
-    uint8_t key[8];
-    lth_slice log, body;
-    if (self->again == NULL) {
-        self->again = calloc(1, sizeof *self->again);
+    uint16_t before[LTH_BATCH_RECORDS_MAX];
+    for (uint32_t i = 0; i < b->c->n_records; i++) {
+        const broker_outcome *o = &self->merge.out[i];
+        bool held = self->merge.pick[i] != 0 && o->fate == FATE_HELD;
+        self->merge.pick[i] = held ? 1 : 0;
+        before[i] = LTH_REFUSE_await_definition;
     }
-    if (self->again == NULL) {
-        return LTH_E_NOMEM;
-    }
-    lth_put64(key, b->accept_no);
-    lth_err err = lth_get(b->txn, LTH_T_body, lth_slice_of(key, sizeof key), &body);
-    if (err != LTH_OK) {
-        return err == LTH_E_NOT_FOUND ? LTH_E_STORE_CORRUPT : err;
-    }
-    lth_buf_clear(&self->body);
-    TRY(lth_buf_add(&self->body, body.p, body.n));
-    TRY(lth_broker__log_get(b->txn, b->accept_no, &log));
-    *frame = (lth_frame_batch){.signed_header = lth_slice_of(log.p, LTH_BATCH_SIGNED_SIZE),
-                               .body = lth_buf_slice(&self->body),
-                               .attest = lth_slice_of(log.p + LOG_FIXED, log.n - LOG_FIXED)};
-    if (!lth_broker__judge_again(self->again, &check, frame)) {
-        return LTH_E_STORE_CORRUPT;
-    }
-    b->entry = (log.p[LTH_BATCH_SIGNED_SIZE + 8] & LOG_ENTRY) != 0;
-    b->receive_ms = self->again->attest.receive_ms;
-    b->frame = frame;
-    b->c = self->again;
-    return LTH_OK;
+    return lth_broker__state_all(self, b, before);
 }
 
-/* Who hears of this origin's holds: the peer that serves it now, else the node it came through. */
-static broker_peer *listener(lth_broker *self, const broker_batch *b)
-{
-    if (b->origin->peer != 0) {
-        return lth_broker__peer(self, b->origin->peer);
-    }
-    for (uint32_t i = 0; i < self->n_peers; i++) {
-        broker_peer *peer = self->peers[i];
-        if (peer->hello && lth_id_equal(&peer->org, &b->head.via_org)) {
-            return peer;
-        }
-    }
-    return NULL;
-}
-
-/* A receipt says how many holds are open. */
-static lth_err settle_head(lth_broker *self, broker_batch *b, uint64_t held_before)
-{
-    if (b->head.held == held_before) {
-        return LTH_OK;
-    }
-    self->meta_dirty = true;
-    TRY(lth_broker__head_put(b->txn, &b->origin->id, b->origin->stream, &b->head));
-    if (b->origin->peer == 0) {
-        return LTH_OK;
-    }
-    TRY(lth_broker__receipt_note(b->txn, b->origin, &b->head));
-    return lth_broker__touch(self, b->origin);
-}
-
-static lth_err release(lth_broker *self, lth_txn *txn, uint16_t dataset, uint64_t accept_no)
+static lth_err release(lth_broker *self, lth_txn *txn, lth_now now, uint16_t dataset,
+                       uint64_t accept_no)
 {
     lth_frame_batch frame;
-    broker_batch b = {.txn = txn, .accept_no = accept_no, .again = dataset};
-    TRY(load(self, &b, &frame));
-    const lth_batch_header *h = &b.c->batch.header;
-    b.org = lth_registry_find(self->env.registry, &h->origin);
+    broker_batch b = {.txn = txn, .now = now, .accept_no = accept_no, .again = AGAIN_DEFINED};
+    uint8_t *pick = self->merge.pick;
+    memset(pick, 1, sizeof self->merge.pick);
+    TRY(lth_broker__stored(self, &b, &frame));
     if (b.org == NULL) {
         return LTH_OK; /* It left the registry: its records wait until it is back. */
+    }
+    for (uint32_t i = 0; i < b.c->n_records; i++) {
+        pick[i] = b.c->records[i].dataset == dataset ? 1 : 0;
     }
     uint8_t key[10];
     make_key(key, dataset, accept_no);
     TRY(lth_del(txn, LTH_T_await, lth_slice_of(key, sizeof key)));
-    TRY(lth_broker__origin_add(self, txn, &h->origin, h->stream, &b.origin));
-    TRY(lth_broker__head_get(txn, &h->origin, h->stream, &b.head, &b.has_head));
     uint64_t held = b.head.held;
-    b.peer = listener(self, &b);
     TRY(lth_broker__merge(self, &b));
+    TRY(b.entry ? state_held(self, &b) : LTH_OK);
     self->step_records += b.c->n_records;
-    return settle_head(self, &b, held);
+    return lth_broker__settle_head(self, &b, held);
 }
 
 /* Records in a stored batch. */
@@ -174,7 +120,8 @@ static lth_err size_of(lth_txn *txn, uint64_t accept_no, uint32_t *n)
 }
 
 /* The next entry of the walk. @p room: records that this slice may still take. */
-static lth_err take(lth_broker *self, lth_txn *txn, const uint8_t key[10], uint32_t *room)
+static lth_err take(lth_broker *self, lth_txn *txn, lth_now now, const uint8_t key[10],
+                    uint32_t *room)
 {
     uint16_t dataset = lth_get16(key);
     uint64_t accept_no = lth_get64(key + 2);
@@ -190,19 +137,20 @@ static lth_err take(lth_broker *self, lth_txn *txn, const uint8_t key[10], uint3
         *room = 0; /* The next slice begins with it. */
         return LTH_OK;
     }
-    TRY(release(self, txn, dataset, accept_no));
+    TRY(release(self, txn, now, dataset, accept_no));
+    TRY(lth_broker__wake_run(self, txn, now)); /* As between two batches that come. */
     make_key(self->release_from, dataset, accept_no + 1);
     *room -= n < *room ? n : *room;
     return LTH_OK;
 }
 
-lth_err lth_broker__await_run(lth_broker *self, lth_txn *txn)
+lth_err lth_broker__await_run(lth_broker *self, lth_txn *txn, lth_now now)
 {
     uint32_t room = SLICE_MAX;
     while (self->releasing && room > 0) {
         uint8_t key[10];
         TRY(seek(txn, self->release_from, key, &self->releasing));
-        TRY(self->releasing ? take(self, txn, key, &room) : LTH_OK);
+        TRY(self->releasing ? take(self, txn, now, key, &room) : LTH_OK);
     }
     return LTH_OK;
 }

@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "internal.h"
+#include "settle.h"
 
 #define ARENA_MAX          (64u * 1024u * 1024u)
 #define BAD_FRAMES_MAX     3u
@@ -28,8 +28,11 @@ lth_err lth_broker_open(lth_broker **out, const lth_broker_env *env, lth_txn *tx
     lth_err err = self->arena == NULL ? LTH_E_NOMEM : LTH_OK;
     err = err == LTH_OK ? lth_broker__meta_load(self, txn, &fresh, diag) : err;
     err = err == LTH_OK ? lth_broker__certs_load(self, txn) : err;
+    err = err == LTH_OK ? lth_broker__wanted_load(self, txn) : err;
+    err = err == LTH_OK ? lth_broker__warnings_load(self, txn) : err;
     err = err == LTH_OK ? lth_broker__public_load(self, txn) : err;
     lth_broker__await_look(self);
+    lth_broker__rejudge_look(self);
     if (err != LTH_OK) {
         lth_broker_free(&self);
         return err;
@@ -51,6 +54,7 @@ void lth_broker_free(lth_broker **self)
     lth_arena_free(&b->arena);
     free(b->link.told);
     free(b->again);
+    free(b->values);
     free(b->actions);
     free(b);
     *self = NULL;
@@ -65,6 +69,7 @@ void lth_broker_reload(lth_broker *self, const lth_registry *registry, const lth
     self->self_org = lth_registry_find(registry, &self->env.org);
     lth_broker__public_forget(self);
     lth_broker__await_look(self);
+    lth_broker__rejudge_look(self);
 }
 
 /* Bytes of actions may go once all actions were taken. */
@@ -140,6 +145,10 @@ static lth_err frame_from_peer(lth_broker *self, lth_txn *txn, lth_now now, brok
     case LTH_FRAME_EPOCH_REQUEST:
         return broker ? bad_frame(self, peer)
                       : lth_broker__epoch_request(self, txn, now, peer, &frame->epoch_request);
+    case LTH_FRAME_RELEASE:
+        return broker && frame->release.lane < LTH_LANES && frame->release.out_no > 0
+                   ? lth_broker__release(self, txn, now, peer, &frame->release)
+                   : bad_frame(self, peer);
     case LTH_FRAME_HEAD_QUERY:
         return broker ? lth_broker__head_query(self, txn, peer, &frame->head_query)
                       : bad_frame(self, peer);
@@ -184,6 +193,8 @@ static lth_err dispatch(lth_broker *self, lth_txn *txn, lth_now now, const lth_e
         return LTH_OK;
     case LTH_EVENT_TIMER:
         return lth_broker__tick(self, txn, now);
+    case LTH_EVENT_DECIDE:
+        return lth_broker__decide(self, txn, now, event->decision);
     }
     return LTH_OK;
 }
@@ -193,7 +204,9 @@ lth_err lth_broker_handle(lth_broker *self, lth_txn *txn, lth_now now, const lth
 {
     lth_err err = lth_broker__begin(self, txn, now);
     err = err == LTH_OK ? dispatch(self, txn, now, event) : err;
-    err = err == LTH_OK ? lth_broker__await_run(self, txn) : err;
+    err = err == LTH_OK ? lth_broker__wake_run(self, txn, now) : err;
+    err = err == LTH_OK ? lth_broker__await_run(self, txn, now) : err;
+    err = err == LTH_OK ? lth_broker__rejudge_run(self, txn, now) : err;
     err = err == LTH_OK ? lth_broker__requeue_run(self, txn, now) : err;
     err = err == LTH_OK ? lth_broker__out_trim(self, txn) : err;
     err = err == LTH_OK ? lth_broker__meta_save(self, txn) : err;

@@ -18,6 +18,7 @@
 #include "lth/log.h"
 #include "lth/policy.h"
 #include "lth/public.h"
+#include "lth/rule.h"
 #include "lth/store.h"
 #include "lth/time.h"
 
@@ -41,7 +42,15 @@
     X(feed)    /* feed_no 8 -> dataset 2 | record_id 16 | slot 2 */                                \
     X(receipt) /* origin 16 | stream 8 | tier 16 -> receipt bytes */                               \
     X(cert)    /* key_id 32 -> n 4 | leaf DER | CA DER */                                          \
-    X(fork)    /* origin 16 | stream 8 | epoch 4 | seq 8 -> both signed headers, 512 */
+    X(fork)    /* origin 16 | stream 8 | epoch 4 | seq 8 -> both signed headers, 512 */            \
+    X(act)     /* accept_no 8 -> kind 1 | when_ms 8 | what: in the log, and no batch */            \
+    X(release) /* origin 16 | stream 8 | epoch 4 | seq 8 | when_ms 8 | hash 8 -> accept_no 8 */    \
+    X(owed) /* hash 32 of a release -> accept_no 8 | lane 1 | out_no 8: parent has not said yes */ \
+    X(wanted) /* dataset 2 | wait 1 | natural key's hash 16 | accept_no 8 | index 4 -> nothing */  \
+    X(wake) /* dataset 2 | wait 1 | hash 16 -> accept_no 8 | index 4: go on with `wanted` there */ \
+    X(guard)   /* org prefix 8 | dataset 2 -> epoch 4 | live before 8 | ended 8, of a snapshot */  \
+    X(warning) /* dataset 2 | record_id 16 | rule 2 -> struct lth_warning_row encoded */           \
+    X(warned)  /* org prefix 8 | dataset 2 | rule 2 -> open 8 | accepted 8 */
 
 enum lth_broker_store_table {
 #define X(name) LTH_T_##name,
@@ -95,6 +104,18 @@ typedef struct lth_record_row {
     lth_slice wire; /**< Form 1 or 2, as received. */
 } lth_record_row;
 
+/** What a held record waits for in table `natural`; found there again by table `wanted`. */
+typedef enum lth_wait_kind {
+    LTH_WAIT_NOTHING = 0,
+    LTH_WAIT_PRESENT = 1, /**< A record with this key. */
+    LTH_WAIT_FREE = 2     /**< That this key belongs to nobody. */
+} lth_wait_kind;
+typedef struct lth_wait {
+    lth_wait_kind kind;
+    uint16_t dataset;
+    uint8_t hash[16]; /**< Of lth_natural_key(). */
+} lth_wait;
+
 typedef struct lth_held_row {
     lth_id origin;
     uint64_t stream;
@@ -106,7 +127,20 @@ typedef struct lth_held_row {
     uint16_t group, field;
     uint64_t receive_ms;
     lth_id tier_org; /**< Who held it. */
+    uint16_t rule;   /**< Rule or reference, or 0. */
+    lth_wait wait;
 } lth_held_row;
+
+/** A rule that a merged record does not meet, or a record it names that is not there. Kept at the
+ * entry broker only: it sees the whole record, and its people talk with the school. */
+typedef struct lth_warning_row {
+    uint64_t since_ms;
+    lth_severity severity;
+    uint64_t accept_no; /**< Version that is warned about. */
+    uint32_t index;
+    uint64_t accepted_ms; /**< 0: nobody accepted it. Forgotten with the next version. */
+    lth_slice by, why;    /**< Of the acceptance. */
+} lth_warning_row;
 
 /** Encoders and decoders of table values, used by the core, views and checkers. Decode: false =
  * corrupt. */
@@ -116,8 +150,23 @@ bool lth_head_decode(lth_head *out, lth_slice in);
 size_t lth_record_row_encode(uint8_t out[LTH_RECORD_ROW_FIXED],
                              const lth_record_row *row); /**< without wire */
 bool lth_record_row_decode(lth_record_row *out, lth_slice in);
-size_t lth_held_row_encode(uint8_t out[96], const lth_held_row *row);
+#define LTH_HELD_ROW_MAX 128u
+size_t lth_held_row_encode(uint8_t out[LTH_HELD_ROW_MAX], const lth_held_row *row);
+/** Also rows of 84 bytes, written before there were rules. */
 bool lth_held_row_decode(lth_held_row *out, lth_slice in);
+#define LTH_BY_MAX          100u /**< Bytes of who decided. */
+#define LTH_WHY_MAX         500u /**< Bytes of the reason. */
+#define LTH_WARNING_ROW_MAX (32u + LTH_BY_MAX + LTH_WHY_MAX)
+size_t lth_warning_row_encode(uint8_t out[LTH_WARNING_ROW_MAX], const lth_warning_row *row);
+bool lth_warning_row_decode(lth_warning_row *out, lth_slice in);
+
+/** Kinds of entries in `act`. */
+typedef enum lth_act_kind {
+    LTH_ACT_DECISION = 1, /**< what 1 | n 4 | n x (accept_no 8 | index 4) | by_n 1 | by | why_n 2 |
+                             why; for an accepted warning: dataset 2 | record_id 16 | rule 2 in
+                             place of the list, n = 0. */
+    LTH_ACT_RELEASE = 2   /**< A release statement, as signed. */
+} lth_act_kind;
 
 /* ---- checking, on worker threads ---- */
 
@@ -134,12 +183,20 @@ typedef struct lth_checked_record {
     uint16_t dataset;
     uint16_t slot; /**< 0 = owner's part, else the least group number its author owns there. */
     uint16_t code; /**< Own judgement: lth_refusal of one record, or none. */
-    uint16_t group, field;
+    uint16_t group, field, rule; /**< Of the first error. */
     uint8_t op, form;
+    bool refers, warns; /**< Its dataset has references; has rules that only warn. */
     uint32_t natural_offset, natural_size; /**< Natural group bytes in the body when shown; size
                                               UINT32_MAX: not shown. */
     uint64_t leaf8;
 } lth_checked_record;
+
+/** A rule that a record does not meet and is merged all the same. */
+typedef struct lth_checked_warning {
+    uint16_t index, rule;
+    uint8_t severity;
+} lth_checked_warning;
+#define LTH_CHECKED_WARNINGS_MAX 2000u /**< Of one batch; what is beyond is not listed. */
 
 /** Everything about a batch that needs no store. Make with lth_checked_new() once per worker slot,
  * re-use. */
@@ -153,7 +210,9 @@ typedef struct lth_checked {
     lth_grant grant;
     uint32_t n_records;
     lth_checked_record records[LTH_BATCH_RECORDS_MAX];
-    uint8_t leaves[LTH_BATCH_RECORDS_MAX][LTH_HASH_SIZE]; /**< Scratch. */
+    uint32_t n_warnings;
+    lth_checked_warning warnings[LTH_CHECKED_WARNINGS_MAX]; /**< Ascending indexes. */
+    uint8_t leaves[LTH_BATCH_RECORDS_MAX][LTH_HASH_SIZE];   /**< Scratch. */
 } lth_checked;
 
 /** Pure and thread-safe: signature, root, statements, judgement of every record. */
@@ -180,10 +239,12 @@ typedef struct lth_broker_env {
     const lth_schema *schema;
     const lth_policy *policy;
     lth_slice own_leaf_der, own_ca_der; /**< Sent as CERTS to peers. */
-    lth_id public_org; /**< Author of the public stream; zeros: the top of this org's path. */
+    lth_id public_org;  /**< Author of the public stream; zeros: the top of this org's path. */
     uint32_t peers_max; /**< Credit window of an agent = pool / peers_max, 64 KiB..16 MiB; a broker
                            gets 16 MiB. */
-    uint64_t credit_pool; /**< Bytes; 0 = 256 MiB. */
+    uint64_t credit_pool;  /**< Bytes; 0 = 256 MiB. */
+    uint32_t gone_percent; /**< A snapshot that ends more than this share of an owner's records of a
+                              dataset, and 50, is held for a person; 0 = 20. */
 } lth_broker_env;
 
 typedef enum lth_event_kind {
@@ -192,7 +253,39 @@ typedef enum lth_event_kind {
     LTH_EVENT_PARENT_UP,
     LTH_EVENT_PARENT_DOWN,
     LTH_EVENT_TIMER,
+    LTH_EVENT_DECIDE, /**< A person decided about holds or a warning. */
 } lth_event_kind;
+
+typedef enum lth_decide {
+    LTH_DECIDE_RETRY = 1,  /**< Judge again; a held mass deletion goes through. */
+    LTH_DECIDE_REJECT = 2, /**< Stays out until its next version. */
+    LTH_DECIDE_ACCEPT = 3  /**< A warning is accepted. */
+} lth_decide;
+
+typedef enum lth_decided {
+    LTH_DECIDED_DONE = 1,      /**< Merged, closed, rejected or accepted. */
+    LTH_DECIDED_HELD = 2,      /**< Judged again, and still held: `code`. */
+    LTH_DECIDED_NOT_FOUND = 3, /**< No such open hold or warning. */
+    LTH_DECIDED_NOT_HERE = 4   /**< Only the broker of `tier_org` may decide. */
+} lth_decided;
+
+#define LTH_DECIDE_MAX 256u
+/** In: what, who, why and about which; out: the results. */
+typedef struct lth_decision {
+    lth_decide what;
+    lth_slice by, why; /**< At most LTH_BY_MAX and LTH_WHY_MAX bytes. */
+    uint32_t n;        /**< Holds; 0 for a warning. */
+    struct {
+        uint64_t accept_no;
+        uint32_t index;
+        lth_decided result;
+        lth_refusal code;
+        lth_id tier_org;
+    } holds[LTH_DECIDE_MAX];
+    uint16_t dataset, rule; /**< The warning. */
+    lth_id record_id;
+    lth_decided result;
+} lth_decision;
 
 typedef struct lth_event {
     lth_event_kind kind;
@@ -202,6 +295,7 @@ typedef struct lth_event {
     const lth_frame
         *frame; /**< Borrowed for the call. NULL: the bytes were not readable (bad_frame). */
     const lth_checked *checked; /**< For BATCH frames. */
+    lth_decision *decision;     /**< For DECIDE; its results are good once the step is committed. */
 } lth_event;
 
 typedef enum lth_action_kind { LTH_ACTION_SEND, LTH_ACTION_DROP_PEER } lth_action_kind;
@@ -296,6 +390,7 @@ typedef struct lth_broker_reader_info {
     lth_id org;
     lth_role role;
     lth_position at;
+    lth_mono heard; /**< Its last word of any kind. */
 } lth_broker_reader_info;
 uint32_t lth_broker_public_readers(const lth_broker *self, lth_broker_reader_info *out,
                                    uint32_t max);

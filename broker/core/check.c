@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "settle.h"
 
 /* What the visitor of a batch's records needs. */
 typedef struct visit {
@@ -6,6 +6,9 @@ typedef struct visit {
     const lth_check_env *env;
     const uint8_t *body;
     const lth_org *author; /* NULL: not in the registry, the batch is refused later. */
+    const uint8_t *pick;   /* NULL: all records are judged. */
+    const lth_dataset *ds; /* Of the last record. */
+    bool warns;            /* It has rules that only warn. */
 } visit;
 
 static bool owns(const lth_record_view *record, const lth_id *origin)
@@ -13,26 +16,68 @@ static bool owns(const lth_record_view *record, const lth_id *origin)
     return memcmp(record->header.record_id.b, origin->b, 8) == 0;
 }
 
-static lth_refusal judge(const visit *v, const lth_record_view *record, const char *author_kind,
-                         lth_checked_record *out)
+static void add_warning(lth_checked *out, uint32_t index, const lth_finding *finding)
+{
+    if (out->n_warnings < LTH_CHECKED_WARNINGS_MAX && finding->rule != 0) {
+        out->warnings[out->n_warnings++] =
+            (lth_checked_warning){.index = (uint16_t)index,
+                                  .rule = finding->rule,
+                                  .severity = (uint8_t)finding->severity};
+    }
+}
+
+/* The error that it is held for, or what it is warned about. */
+static lth_refusal judge(const visit *v, uint32_t index, const lth_record_view *record,
+                         const char *author_kind, lth_checked_record *out)
 {
     lth_findings found;
     lth_refusal code = lth_record_judge(v->env->schema, record, author_kind, &found);
-    out->group = found.n > 0 ? found.items[0].group : 0;
-    out->field = found.n > 0 ? found.items[0].field : 0;
+    for (uint32_t i = 0; i < found.n; i++) {
+        const lth_finding *finding = &found.items[i];
+        if (code == LTH_REFUSE_none) {
+            add_warning(v->out, index, finding);
+        } else if (finding->severity == LTH_SEVERITY_ERROR && finding->code == code) {
+            out->group = finding->group;
+            out->field = finding->field;
+            out->rule = finding->rule;
+            break;
+        }
+    }
     return code;
+}
+
+static bool only_warns(const lth_dataset *ds)
+{
+    bool warns = false;
+    for (uint32_t i = 0; i < ds->n_rules && !warns; i++) {
+        warns = ds->rules[i].severity != LTH_SEVERITY_ERROR;
+    }
+    for (uint32_t i = 0; i < ds->n_references && !warns; i++) {
+        warns = ds->references[i].severity != LTH_SEVERITY_ERROR;
+    }
+    return warns;
+}
+
+/* Records of one dataset stand together. */
+static const lth_dataset *dataset_of(visit *v, uint16_t number)
+{
+    if (v->ds == NULL || v->ds->number != number) {
+        v->ds = lth_schema_find(v->env->schema, number);
+        v->warns = v->ds != NULL && only_warns(v->ds);
+    }
+    return v->ds;
 }
 
 /* Of a record that belongs to another org: may this author write its groups at all? Where the
  * author stands is judged with the day, at the merge. */
-static lth_refusal judge_foreign(const visit *v, const lth_record_view *record,
+static lth_refusal judge_foreign(const visit *v, uint32_t index, const lth_record_view *record,
                                  lth_checked_record *out)
 {
     const lth_org *owner = lth_registry_find_prefix(v->env->registry, record->header.record_id.b);
     if (owner == NULL || v->author == NULL || record->header.op == LTH_OP_RANGE) {
         return LTH_REFUSE_scope;
     }
-    lth_refusal code = judge(v, record, v->author->kind, out);
+    lth_refusal code = judge(v, index, record, v->author->kind, out);
     out->slot = record->groups[0].number;
     return code == LTH_REFUSE_bad_author ? LTH_REFUSE_scope : code;
 }
@@ -47,12 +92,14 @@ static lth_refusal judge_own(const visit *v, uint32_t index, const lth_record_vi
          !lth_record_range(record, &lo, &hi, &last))) {
         return LTH_REFUSE_bad_op;
     }
-    return judge(v, record, NULL, out);
+    return judge(v, index, record, NULL, out);
 }
 
-static void find_natural(const visit *v, const lth_record_view *record, lth_checked_record *out)
+static void find_natural(visit *v, const lth_record_view *record, lth_checked_record *out)
 {
-    const lth_dataset *ds = lth_schema_find(v->env->schema, record->header.dataset);
+    const lth_dataset *ds = dataset_of(v, record->header.dataset);
+    out->refers = ds != NULL && ds->n_references > 0;
+    out->warns = v->warns;
     const lth_group_view *group = ds == NULL || out->slot != 0 || record->header.op == LTH_OP_RANGE
                                       ? NULL
                                       : lth_record_group(record, ds->natural_group);
@@ -65,7 +112,7 @@ static void find_natural(const visit *v, const lth_record_view *record, lth_chec
 static void see_record(void *ctx, uint32_t index, const lth_record_view *record,
                        const uint8_t leaf[LTH_HASH_SIZE])
 {
-    const visit *v = ctx;
+    visit *v = ctx;
     lth_checked_record *out = &v->out->records[index];
     *out = (lth_checked_record){.offset = (uint32_t)(record->wire.p - v->body),
                                 .size = (uint32_t)record->wire.n,
@@ -80,19 +127,23 @@ static void see_record(void *ctx, uint32_t index, const lth_record_view *record,
     out->dataset = record->header.dataset;
     out->op = record->header.op;
     bool own = owns(record, &v->out->batch.header.origin);
-    out->code = (uint16_t)(own ? judge_own(v, index, record, out) : judge_foreign(v, record, out));
+    if (v->pick != NULL && v->pick[index] == 0) {
+        return;
+    }
+    out->code =
+        (uint16_t)(own ? judge_own(v, index, record, out) : judge_foreign(v, index, record, out));
     find_natural(v, record, out);
 }
 
 bool lth_broker__judge_again(lth_checked *out, const lth_check_env *env,
-                             const lth_frame_batch *batch)
+                             const lth_frame_batch *batch, const uint8_t *pick)
 {
     lth_batch_header *header = &out->batch.header;
     lth_record_view record;
     lth_rd rd = lth_rd_of(batch->body);
-    visit v = {.out = out, .env = env, .body = batch->body.p};
+    visit v = {.out = out, .env = env, .body = batch->body.p, .pick = pick};
     out->has_attest = out->has_grant = false;
-    out->n_records = 0;
+    out->n_records = out->n_warnings = 0;
     if (lth_batch_header_decode(header, batch->signed_header.p) != LTH_REFUSE_none) {
         return false;
     }
@@ -102,15 +153,16 @@ bool lth_broker__judge_again(lth_checked *out, const lth_check_env *env,
         if (index == LTH_BATCH_RECORDS_MAX || lth_record_parse(&record, &rd) != LTH_REFUSE_none) {
             return false;
         }
-        lth_record_leaf(&env->hasher, &record, out->leaves[index]);
+        if (pick == NULL || pick[index] != 0) {
+            lth_record_leaf(&env->hasher, &record, out->leaves[index]);
+        }
         see_record(&v, index, &record, out->leaves[index]);
     }
     return out->n_records == header->rec_count && lth_attest_decode(&out->attest, batch->attest);
 }
 
-/* A statement's key must be that of a broker of @p org. */
-static lth_refusal check_statement(const lth_check_env *env, lth_slice bytes,
-                                   const uint8_t key_id[LTH_HASH_SIZE], const lth_id *org)
+lth_refusal lth_broker__statement_key(const lth_check_env *env, lth_slice bytes,
+                                      const uint8_t key_id[LTH_HASH_SIZE], const lth_id *org)
 {
     lth_key_info key;
     lth_refusal code = lth_statement_verify(bytes, key_id, env->trust);
@@ -137,7 +189,7 @@ static lth_refusal check_attest(lth_checked *out, const lth_check_env *env, lth_
     if (!same) {
         return LTH_REFUSE_bad_attestation;
     }
-    lth_refusal code = check_statement(env, bytes, a->key_id, &a->entry_org);
+    lth_refusal code = lth_broker__statement_key(env, bytes, a->key_id, &a->entry_org);
     out->has_attest = code == LTH_REFUSE_none;
     return out->has_attest || code == LTH_REFUSE_unknown_key ? code : LTH_REFUSE_bad_attestation;
 }
@@ -150,7 +202,7 @@ static lth_refusal check_grant(lth_checked *out, const lth_check_env *env, lth_s
         g->stream != h->stream || g->epoch != h->epoch || g->closes.epoch >= g->epoch) {
         return LTH_REFUSE_epoch_not_granted;
     }
-    lth_refusal code = check_statement(env, bytes, g->key_id, &g->grantor_org);
+    lth_refusal code = lth_broker__statement_key(env, bytes, g->key_id, &g->grantor_org);
     out->has_grant = code == LTH_REFUSE_none;
     return out->has_grant || code == LTH_REFUSE_unknown_key ? code : LTH_REFUSE_epoch_not_granted;
 }
@@ -177,7 +229,7 @@ void lth_broker_check(lth_checked *out, const lth_check_env *env, const lth_fram
     visit v = {.out = out, .env = env, .body = batch->body.p};
     lth_record_visitor each = {.ctx = &v, .visit = see_record};
     out->has_attest = out->has_grant = false;
-    out->n_records = 0;
+    out->n_records = out->n_warnings = 0;
     out->detail[0] = '\0';
     /* Scope is judged while the records pass by, so the author is looked up first. */
     if (batch->signed_header.n == LTH_BATCH_SIGNED_SIZE &&

@@ -1,7 +1,8 @@
 #include "internal.h"
 
 #define HEAD_BYTES 136u
-#define HELD_BYTES 84u
+#define HELD_BYTES 105u
+#define HELD_SHORT 84u /* Without rule and wait. */
 
 static void put_id(lth_wr *wr, const lth_id *id)
 {
@@ -92,9 +93,9 @@ bool lth_record_row_decode(lth_record_row *out, lth_slice in)
     return !rd.bad && state >= LTH_ROW_LIVE && state <= LTH_ROW_ERASED;
 }
 
-size_t lth_held_row_encode(uint8_t out[96], const lth_held_row *row)
+size_t lth_held_row_encode(uint8_t out[LTH_HELD_ROW_MAX], const lth_held_row *row)
 {
-    lth_wr wr = lth_wr_of(out, 96);
+    lth_wr wr = lth_wr_of(out, LTH_HELD_ROW_MAX);
     put_id(&wr, &row->origin);
     lth_wr64(&wr, row->stream);
     lth_wr32(&wr, row->epoch);
@@ -106,6 +107,10 @@ size_t lth_held_row_encode(uint8_t out[96], const lth_held_row *row)
     lth_wr16(&wr, row->field);
     lth_wr64(&wr, row->receive_ms);
     put_id(&wr, &row->tier_org);
+    lth_wr16(&wr, row->rule);
+    lth_wr8(&wr, (uint8_t)row->wait.kind);
+    lth_wr16(&wr, row->wait.dataset);
+    lth_wr_bytes(&wr, row->wait.hash, sizeof row->wait.hash);
     LTH_ASSERT(!wr.bad && lth_wr_size(&wr) == HELD_BYTES);
     return HELD_BYTES;
 }
@@ -124,5 +129,46 @@ bool lth_held_row_decode(lth_held_row *out, lth_slice in)
     out->field = lth_rd16(&rd);
     out->receive_ms = lth_rd64(&rd);
     out->tier_org = get_id(&rd);
-    return lth_rd_done(&rd);
+    if (in.n == HELD_SHORT) {
+        return lth_rd_done(&rd);
+    }
+    out->rule = lth_rd16(&rd);
+    uint8_t wait = lth_rd8(&rd);
+    out->wait.kind = (lth_wait_kind)wait;
+    out->wait.dataset = lth_rd16(&rd);
+    lth_rd_copy(&rd, out->wait.hash, sizeof out->wait.hash);
+    return lth_rd_done(&rd) && wait <= LTH_WAIT_FREE;
+}
+
+size_t lth_warning_row_encode(uint8_t out[LTH_WARNING_ROW_MAX], const lth_warning_row *row)
+{
+    LTH_ASSERT(row->by.n <= LTH_BY_MAX && row->why.n <= LTH_WHY_MAX);
+    lth_wr wr = lth_wr_of(out, LTH_WARNING_ROW_MAX);
+    lth_wr64(&wr, row->since_ms);
+    lth_wr8(&wr, (uint8_t)row->severity);
+    lth_wr64(&wr, row->accept_no);
+    lth_wr32(&wr, row->index);
+    lth_wr64(&wr, row->accepted_ms);
+    lth_wr8(&wr, (uint8_t)row->by.n);
+    lth_wr_bytes(&wr, row->by.p, row->by.n);
+    lth_wr16(&wr, (uint16_t)row->why.n);
+    lth_wr_bytes(&wr, row->why.p, row->why.n);
+    LTH_ASSERT(!wr.bad);
+    return lth_wr_size(&wr);
+}
+
+bool lth_warning_row_decode(lth_warning_row *out, lth_slice in)
+{
+    lth_rd rd = lth_rd_of(in);
+    *out = (lth_warning_row){.since_ms = lth_rd64(&rd)};
+    uint8_t severity = lth_rd8(&rd);
+    out->severity = (lth_severity)severity;
+    out->accept_no = lth_rd64(&rd);
+    out->index = lth_rd32(&rd);
+    out->accepted_ms = lth_rd64(&rd);
+    out->by.n = lth_rd8(&rd);
+    out->by.p = lth_rd_bytes(&rd, out->by.n);
+    out->why.n = lth_rd16(&rd);
+    out->why.p = lth_rd_bytes(&rd, out->why.n);
+    return lth_rd_done(&rd) && severity >= LTH_SEVERITY_ERROR && severity <= LTH_SEVERITY_BLOCKS;
 }

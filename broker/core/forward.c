@@ -4,7 +4,8 @@
 typedef struct passage {
     lth_lane lane;
     uint64_t out_no;
-    lth_slice log, attest;
+    bool release;          /* A statement: `attest`. */
+    lth_slice log, attest; /* Both statements name their key at 32. */
     lth_batch_header header;
     const lth_org *org;
     lth_frame frame;
@@ -33,9 +34,27 @@ void lth_broker__out_passed(lth_broker *self, lth_lane lane)
     }
 }
 
+/* Of a release only the origin and the stream of its header are known, and needed. */
+static lth_err read_release(lth_txn *read, lth_slice value, passage *p)
+{
+    lth_slice act;
+    lth_err err = lth_get(read, LTH_T_act, lth_slice_of(value.p + 1, 8), &act);
+    if (err != LTH_OK || act.n < 9 + LTH_RELEASE_BYTES_MIN || act.p[0] != LTH_ACT_RELEASE) {
+        return err == LTH_OK || err == LTH_E_NOT_FOUND ? LTH_E_STORE_CORRUPT : err;
+    }
+    p->attest = lth_slice_of(act.p + 9, act.n - 9);
+    memcpy(p->header.origin.b, p->attest.p + 64, sizeof p->header.origin.b);
+    p->header.stream = lth_get64(p->attest.p + 80);
+    return LTH_OK;
+}
+
 static lth_err read_entry(lth_txn *read, lth_slice value, passage *p)
 {
-    if (value.n < 10 || value.p[0] != 1) {
+    p->release = value.n == 9 && value.p[0] == OUT_RELEASE;
+    if (p->release) {
+        return read_release(read, value, p);
+    }
+    if (value.n < 10 || value.p[0] != OUT_BATCH) {
         return LTH_E_STORE_CORRUPT;
     }
     TRY(lth_broker__log_get(read, lth_get64(value.p + 1), &p->log));
@@ -56,8 +75,18 @@ static lth_err leaves(lth_broker *self, lth_txn *read, passage *p, bool *yes)
     return LTH_OK;
 }
 
+static lth_err build_release(lth_broker *self, passage *p)
+{
+    p->frame = (lth_frame){.kind = LTH_FRAME_RELEASE,
+                           .release = {.bytes = p->attest, .lane = p->lane, .out_no = p->out_no}};
+    return lth_broker__keep(self, &p->frame.release.bytes);
+}
+
 static lth_err build(lth_broker *self, lth_txn *read, lth_slice value, passage *p)
 {
+    if (p->release) {
+        return build_release(self, p);
+    }
     lth_slice body;
     lth_frame_batch *out = &p->frame.batch;
     p->frame = (lth_frame){.kind = LTH_FRAME_BATCH};
@@ -78,9 +107,9 @@ static lth_err tell_keys(lth_broker *self, lth_txn *read, passage *p)
 {
     lth_grant grant;
     bool found;
-    TRY(lth_broker__certs_tell(self, read, p->header.key_id));
+    TRY(p->release ? LTH_OK : lth_broker__certs_tell(self, read, p->header.key_id));
     TRY(lth_broker__certs_tell(self, read, p->attest.p + 32));
-    if (p->header.batch_seq != 1) {
+    if (p->release || p->header.batch_seq != 1) {
         return LTH_OK;
     }
     TRY(lth_broker__grant_get(read, &p->header.origin, p->header.stream, p->header.epoch, p->grant,
@@ -109,7 +138,8 @@ static lth_err pass(lth_broker *self, lth_txn *read, lth_slice value, passage *p
         return LTH_OK;
     }
     TRY(build(self, read, value, p));
-    *size = LTH_BATCH_SIGNED_SIZE + p->frame.batch.body.n;
+    *size =
+        p->release ? 0 : LTH_BATCH_SIGNED_SIZE + p->frame.batch.body.n; /* What credit is for. */
     if (link->sent + *size > link->credit && lth_broker__outstanding(self)) {
         *sent = false;
         return LTH_OK;

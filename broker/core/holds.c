@@ -1,9 +1,10 @@
-#include "internal.h"
+#include "settle.h"
 
 /* A record of somebody else must not touch the owner's own hold of it: holds for scope have a place
  * of their own under the sender's prefix. */
 #define SLOT_SCOPE  0xffffu
-#define TELL_A_TICK 4096u /* Open holds repeated in one second, to all. */
+#define SLOT_RANGE  0xfffeu /* A RANGE is held beside the record that its upper end names. */
+#define TELL_A_TICK 4096u   /* Open holds repeated in one second, to all. */
 
 static void hold_key(const broker_batch *b, const lth_checked_record *r, uint16_t code,
                      uint8_t key[20])
@@ -14,7 +15,9 @@ static void hold_key(const broker_batch *b, const lth_checked_record *r, uint16_
         lth_broker__key_record(key, r->dataset, &id, SLOT_SCOPE);
         return;
     }
-    lth_broker__key_record(key, r->dataset, &id, r->slot);
+    bool range =
+        r->op == LTH_OP_RANGE && (code == LTH_REFUSE_mass_deletion || code == LTH_REFUSE_rejected);
+    lth_broker__key_record(key, r->dataset, &id, range ? SLOT_RANGE : r->slot);
 }
 
 static lth_err tell(lth_broker *self, lth_peer to, const lth_held_row *row, uint32_t index)
@@ -22,7 +25,8 @@ static lth_err tell(lth_broker *self, lth_peer to, const lth_held_row *row, uint
     if (to == LTH_PEER_PARENT || !lth_id_equal(&row->tier_org, &self->env.org)) {
         return LTH_OK; /* Nobody listens, or its school heard of it from the broker that held it. */
     }
-    if (lth_broker__crowded(self)) {
+    const broker_peer *peer = lth_broker__peer(self, to);
+    if (peer == NULL || lth_broker__crowded(self)) {
         return LTH_OK; /* The receipt says how many are open. */
     }
     lth_frame frame = {.kind = LTH_FRAME_HELD,
@@ -36,7 +40,8 @@ static lth_err tell(lth_broker *self, lth_peer to, const lth_held_row *row, uint
                                 .code = row->code,
                                 .group = row->group,
                                 .field = row->field,
-                                .tier_org = row->tier_org}};
+                                .tier_org = row->tier_org,
+                                .rule = peer->version < 2 ? 0 : row->rule}};
     return lth_broker__send(self, to, &frame);
 }
 
@@ -86,6 +91,7 @@ static lth_peer listener(const broker_batch *b)
 /* The record stays in the log. */
 static lth_err close_open(lth_broker *self, broker_batch *b, const uint8_t key[20], open_hold *open)
 {
+    TRY(lth_broker__wanted_del(b->txn, &open->row.wait, open->place));
     TRY(lth_del(b->txn, LTH_T_held, lth_slice_of(open->place, sizeof open->place)));
     TRY(lth_del(b->txn, LTH_T_heldby, lth_slice_of(key, 20)));
     self->held--;
@@ -94,40 +100,107 @@ static lth_err close_open(lth_broker *self, broker_batch *b, const uint8_t key[2
     return tell(self, listener(b), &open->row, lth_get32(open->place + 8));
 }
 
-lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index)
+static void make_row(const lth_broker *self, const broker_batch *b, uint32_t index,
+                     lth_held_row *row)
 {
     const lth_checked_record *r = &b->c->records[index];
     const broker_outcome *o = &self->merge.out[index];
     const lth_batch_header *h = &b->c->batch.header;
     bool attested = !b->entry && self->merge.attested[index] == o->code;
-    lth_held_row row = {.origin = h->origin,
-                        .stream = h->stream,
-                        .epoch = h->epoch,
-                        .seq = h->batch_seq,
-                        .dataset = r->dataset,
-                        .record_id = r->record_id,
-                        .code = (lth_refusal)o->code,
-                        .group = o->group,
-                        .field = o->field,
-                        .receive_ms = b->receive_ms,
-                        .tier_org = attested ? b->c->attest.entry_org : self->env.org};
+    *row = (lth_held_row){.origin = h->origin,
+                          .stream = h->stream,
+                          .epoch = h->epoch,
+                          .seq = h->batch_seq,
+                          .dataset = r->dataset,
+                          .record_id = r->record_id,
+                          .code = (lth_refusal)o->code,
+                          .group = o->group,
+                          .field = o->field,
+                          .receive_ms = b->receive_ms,
+                          .tier_org = attested ? b->c->attest.entry_org : self->env.org,
+                          .rule = o->rule,
+                          .wait = o->wait};
+}
+
+static lth_err put_row(lth_broker *self, broker_batch *b, const uint8_t place[12],
+                       const lth_held_row *row)
+{
+    uint8_t value[LTH_HELD_ROW_MAX];
+    size_t size = lth_held_row_encode(value, row);
+    TRY(lth_put_kv(b->txn, LTH_T_held, lth_slice_of(place, 12), lth_slice_of(value, size),
+                   LTH_PUT));
+    return lth_broker__wanted_put(self, b->txn, &row->wait, place);
+}
+
+static bool same_reason(const lth_held_row *a, const lth_held_row *b)
+{
+    return a->code == b->code && a->rule == b->rule && a->group == b->group &&
+           a->field == b->field && lth_id_equal(&a->tier_org, &b->tier_org);
+}
+
+/* It stays open, perhaps for another reason. */
+static lth_err hold_still(lth_broker *self, broker_batch *b, const open_hold *open,
+                          const lth_held_row *row)
+{
+    TRY(lth_broker__wanted_del(b->txn, &open->row.wait, open->place));
+    TRY(put_row(self, b, open->place, row));
+    return same_reason(&open->row, row) ? LTH_OK
+                                        : tell(self, listener(b), row, lth_get32(open->place + 8));
+}
+
+lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index)
+{
+    lth_held_row row;
     open_hold open;
-    uint8_t key[20], place[12], value[96];
-    hold_key(b, r, o->code, key);
+    uint8_t key[20], place[12];
+    make_row(self, b, index, &row);
+    hold_key(b, &b->c->records[index], (uint16_t)row.code, key);
     TRY(find_open(b, key, &open));
-    if (open.found && open_against(&open, b, index) > 0) {
-        return LTH_OK;
+    int order = open.found ? open_against(&open, b, index) : -1;
+    if (order >= 0) {
+        return order > 0 ? LTH_OK : hold_still(self, b, &open, &row);
     }
+    /* Of the same record for another kind of reason, under another key. */
+    TRY(b->again != AGAIN_NOT ? lth_broker__unhold_own(self, b, index) : LTH_OK);
     TRY(open.found ? close_open(self, b, key, &open) : LTH_OK);
     place_of(b, index, place);
-    size_t size = lth_held_row_encode(value, &row);
-    TRY(lth_put_kv(b->txn, LTH_T_held, lth_slice_of(place, sizeof place), lth_slice_of(value, size),
-                   LTH_PUT));
+    TRY(put_row(self, b, place, &row));
     TRY(lth_put_kv(b->txn, LTH_T_heldby, lth_slice_of(key, sizeof key),
                    lth_slice_of(place, sizeof place), LTH_PUT));
     self->held++;
     b->head.held++;
     return tell(self, listener(b), &row, index);
+}
+
+lth_err lth_broker__held_at(lth_txn *txn, uint64_t accept_no, uint32_t index, lth_held_row *out,
+                            bool *found)
+{
+    uint8_t place[12];
+    lth_slice value;
+    lth_put64(place, accept_no);
+    lth_put32(place + 8, index);
+    lth_err err = lth_get(txn, LTH_T_held, lth_slice_of(place, sizeof place), &value);
+    *found = err == LTH_OK;
+    if (err != LTH_OK) {
+        return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+    }
+    return lth_held_row_decode(out, value) ? LTH_OK : LTH_E_STORE_CORRUPT;
+}
+
+lth_err lth_broker__hold_because(lth_broker *self, broker_batch *b, uint32_t index,
+                                 lth_refusal code)
+{
+    open_hold open;
+    lth_held_row row;
+    place_of(b, index, open.place);
+    TRY(lth_broker__held_at(b->txn, b->accept_no, index, &open.row, &open.found));
+    if (!open.found) {
+        return LTH_OK;
+    }
+    row = open.row;
+    row.code = code;
+    row.wait = (lth_wait){0};
+    return hold_still(self, b, &open, &row);
 }
 
 lth_err lth_broker__unhold(lth_broker *self, broker_batch *b, uint32_t index)
@@ -142,12 +215,20 @@ lth_err lth_broker__unhold(lth_broker *self, broker_batch *b, uint32_t index)
 
 lth_err lth_broker__unhold_own(lth_broker *self, broker_batch *b, uint32_t index)
 {
+    static const uint16_t keys[] = {LTH_REFUSE_none, LTH_REFUSE_scope, LTH_REFUSE_mass_deletion};
     open_hold open;
+    lth_held_row row;
     uint8_t key[20];
-    hold_key(b, &b->c->records[index], LTH_REFUSE_none, key);
-    TRY(find_open(b, key, &open));
-    bool own = open.found && open_against(&open, b, index) == 0;
-    return own ? close_open(self, b, key, &open) : LTH_OK;
+    bool found;
+    TRY(lth_broker__held_at(b->txn, b->accept_no, index, &row, &found));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && found; i++) {
+        hold_key(b, &b->c->records[index], keys[i], key);
+        TRY(find_open(b, key, &open));
+        if (open.found && open_against(&open, b, index) == 0) {
+            return close_open(self, b, key, &open);
+        }
+    }
+    return found ? LTH_E_STORE_CORRUPT : LTH_OK;
 }
 
 /* First key of `heldby` after @p key, of the same dataset and up to @p hi. */
@@ -171,15 +252,17 @@ lth_err lth_broker__unhold_range(lth_broker *self, broker_batch *b, uint32_t ind
 {
     uint16_t dataset = b->c->records[index].dataset;
     uint8_t key[21] = {0};
-    bool found = b->head.held > 0;
+    bool found = b->head.held > 0, ends = self->merge.out[index].fate != FATE_HELD;
     lth_broker__key_record(key, dataset, lo, UINT16_MAX);
     while (found) {
         lth_id id;
         open_hold open;
         TRY(next_hold(b->txn, key, hi, &found));
         memcpy(id.b, key + 2, sizeof id.b);
+        uint16_t slot = lth_get16(key + 18);
         bool named = lth_broker__find_in_batch(self, b->c, dataset, &id, false) != NONE;
-        if (!found || named || lth_get16(key + 18) != 0) {
+        bool counts = slot == SLOT_RANGE || (slot == 0 && !named && ends);
+        if (!found || !counts) {
             continue;
         }
         TRY(find_open(b, key, &open));

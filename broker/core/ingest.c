@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "settle.h"
 
 #define UNKNOWN_WAIT_MS 60000u
 
@@ -118,15 +118,13 @@ static lth_err judge_author(lth_broker *self, broker_batch *b, broker_verdict *v
     const lth_org *author = self->public_.author;
     if (unreadable(c->code)) {
         refuse(v, c->code, c->detail);
-    } else if (b->org == NULL || b->org != author ||
-               c->batch.header.stream != LTH_STREAM_PUBLIC) {
+    } else if (b->org == NULL || b->org != author || c->batch.header.stream != LTH_STREAM_PUBLIC) {
         refuse(v, LTH_REFUSE_not_carrier, "only the top organisation publishes");
     } else if (c->code != LTH_REFUSE_none) {
         refuse(v, c->code, c->detail);
     } else if (c->batch.headers_only || c->batch.redacted) {
         refuse(v, LTH_REFUSE_bad_body, "a public batch comes whole");
-    } else if (!b->entry &&
-               (!c->has_attest || !lth_id_equal(&c->attest.entry_org, &author->id))) {
+    } else if (!b->entry && (!c->has_attest || !lth_id_equal(&c->attest.entry_org, &author->id))) {
         refuse(v, LTH_REFUSE_bad_attestation, NULL);
     } else if (!b->entry) {
         b->receive_ms = c->attest.receive_ms;
@@ -147,9 +145,9 @@ static lth_err judge_by(const judge_step *steps, lth_broker *self, broker_batch 
 
 static lth_err judge(lth_broker *self, broker_batch *b, broker_verdict *v)
 {
-    static const judge_step steps[] = {judge_sender,   judge_attest, judge_issuers,
-                                       judge_validity, judge_state,  lth_broker__continuity,
-                                       NULL};
+    static const judge_step steps[] = {
+        judge_sender, judge_attest,           judge_issuers, judge_validity,
+        judge_state,  lth_broker__continuity, NULL};
     return judge_by(steps, self, b, v);
 }
 
@@ -216,26 +214,24 @@ static lth_err reject(lth_broker *self, broker_batch *b, const broker_verdict *v
     return lth_broker__reject(self, b->peer->handle, &out);
 }
 
-/* The place on a broker link is kept with the data, also of a refused batch. */
-static lth_err keep_place(lth_broker *self, broker_batch *b)
+/* Also of a refused batch. */
+lth_err lth_broker__keep_place(lth_txn *txn, broker_peer *peer, lth_lane lane, uint64_t out_no)
 {
-    broker_peer *peer = b->peer;
-    const lth_frame_batch *frame = b->frame;
     if (peer->role != LTH_ROLE_BROKER) {
         return LTH_OK;
     }
-    (void)self;
-    peer->ack_due[frame->lane] = true;
-    if (frame->out_no <= peer->acked[frame->lane]) {
+    peer->ack_due[lane] = true;
+    peer->touched = true;
+    if (out_no <= peer->acked[lane]) {
         return LTH_OK;
     }
-    peer->acked[frame->lane] = frame->out_no;
+    peer->acked[lane] = out_no;
     uint8_t key[24], value[8 * LTH_LANES];
     lth_broker__key_origin(key, &peer->org, peer->incarnation);
     for (uint32_t i = 0; i < LTH_LANES; i++) {
         lth_put64(value + 8 * i, peer->acked[i]);
     }
-    return lth_put_kv(b->txn, LTH_T_link, lth_slice_of(key, sizeof key),
+    return lth_put_kv(txn, LTH_T_link, lth_slice_of(key, sizeof key),
                       lth_slice_of(value, sizeof value), LTH_PUT);
 }
 
@@ -278,7 +274,7 @@ lth_err lth_broker__batch(lth_broker *self, lth_txn *txn, lth_now now, broker_pe
     }
     b.org = lth_registry_find(self->env.registry, &b.c->batch.header.origin);
     TRY(judge(self, &b, &v));
-    TRY(keep_place(self, &b));
+    TRY(lth_broker__keep_place(txn, peer, frame->lane, frame->out_no));
     if (v.fork) {
         TRY(lth_broker__fork(self, &b));
     } else if (v.code != LTH_REFUSE_none) {

@@ -40,6 +40,9 @@
 #define LOG_HEADERS  1u /**< No body came along. */
 #define LOG_REDACTED 2u
 #define LOG_ENTRY    4u /**< This broker was the entry: the attestation is its own. */
+/** Kinds of entries in `out`. */
+#define OUT_BATCH   1u
+#define OUT_RELEASE 2u /**< accept_no is that of an act. */
 /** lth_head.requeued_at: lane in the bits above, out_no below. */
 #define LANE_SHIFT 62
 
@@ -108,7 +111,9 @@ typedef struct broker_outcome {
     uint8_t old_state; /**< lth_row_state, 0 = no row. */
     bool had_natural;  /**< The old row's natural key was taken away. */
     bool same_natural; /**< Old and new natural key are equal: the entry stands. */
-    uint16_t code, group, field;
+    bool took_natural; /**< The new natural key was taken. */
+    uint16_t code, group, field, rule;
+    lth_wait wait;
 } broker_outcome;
 
 typedef struct broker_count {
@@ -121,10 +126,23 @@ typedef struct broker_merge {
     uint16_t order[LTH_BATCH_RECORDS_MAX];
     uint16_t spare[LTH_BATCH_RECORDS_MAX];
     uint16_t attested[LTH_BATCH_RECORDS_MAX];
+    uint8_t stated[LTH_BATCH_RECORDS_MAX]; /**< lth_release_action of the entry broker, or 0. */
+    uint8_t pick[LTH_BATCH_RECORDS_MAX];   /**< Of a stored batch: this record is asked for. */
     broker_outcome out[LTH_BATCH_RECORDS_MAX];
     broker_count counts[16];
     uint32_t n_counts;
+    lth_checked_warning warnings[LTH_CHECKED_WARNINGS_MAX]; /**< References; ascending rounds. */
+    uint32_t n_warnings;
 } broker_merge;
+
+/** Why records of a stored batch are judged again. */
+typedef enum broker_again {
+    AGAIN_NOT = 0, /**< A new batch. */
+    AGAIN_DEFINED, /**< Their dataset is defined by now. */
+    AGAIN_HEALED,  /**< What they waited for may have come; or rules changed. */
+    AGAIN_RETRIED, /**< A person asks. */
+    AGAIN_STATED   /**< Their entry broker says so. */
+} broker_again;
 
 typedef struct broker_tier {
     uint8_t key_id[LTH_HASH_SIZE];
@@ -196,6 +214,17 @@ struct lth_broker {
     uint64_t step_bytes;
     uint64_t held; /**< Open holds. */
 
+    uint8_t awaited[3][8192]; /**< Per lth_wait_kind: bit of a dataset that `wanted` may have. */
+    uint8_t warned[8192];     /**< Bit of a dataset that `warning` may have. */
+    bool waking;              /**< Table `wake` has entries. */
+    bool rejudging;           /**< Table `held` is being walked: rules may have changed. */
+    uint8_t rejudge_from[12]; /**< Next key to look at. */
+    uint8_t owed_from[LTH_HASH_SIZE];
+    lth_mono owed_at; /**< When to look for releases that the parent did not confirm. */
+    lth_release statement;
+    struct lth_value *values; /**< Of one record, for its references. NULL until first needed. */
+    uint8_t statement_bytes[LTH_RELEASE_BYTES_MAX];
+
     bool releasing; /**< Table `await` is being walked, for datasets that are defined by now. */
     uint8_t release_from[10]; /**< Next key to look at. */
     lth_checked *again;       /**< A stored batch, judged again. NULL until first needed. */
@@ -230,8 +259,8 @@ typedef struct broker_batch {
     lth_head head;
     uint64_t accept_no;
     lth_slice attest;
-    uint32_t n_held;
-    uint16_t again; /**< Not new: the stored batch's records of this dataset are merged; else 0. */
+    broker_again again; /**< Not new: merge.pick says which records. */
+    bool stated;        /**< Table `release` knows of it. */
 } broker_batch;
 
 /* ---- tables.c: keys and rows ---- */
@@ -303,9 +332,12 @@ lth_err lth_broker__fork(lth_broker *self, broker_batch *b);
 
 /* ---- check.c, await.c ---- */
 /** Fill in @p out from a batch of the store as lth_broker_check() does, without what was verified
- * when it came. False: it is not whole. */
+ * when it came. Only the picked records are judged. @p pick NULL: all. False: it is not whole. */
 bool lth_broker__judge_again(lth_checked *out, const lth_check_env *env,
-                             const lth_frame_batch *batch);
+                             const lth_frame_batch *batch, const uint8_t *pick);
+/** Is @p key_id a broker's key of @p org? */
+lth_refusal lth_broker__statement_key(const lth_check_env *env, lth_slice bytes,
+                                      const uint8_t key_id[LTH_HASH_SIZE], const lth_id *org);
 /** Remember a batch just merged that has records of a dataset not defined here. */
 lth_err lth_broker__await_put(lth_broker *self, const broker_batch *b);
 /** Do earlier records of this dataset, defined by now, still wait for their release? */
@@ -313,7 +345,7 @@ lth_err lth_broker__await_pending(lth_broker *self, lth_txn *txn, uint16_t datas
 /** Definitions may have come: look through table `await` from its start. */
 void lth_broker__await_look(lth_broker *self);
 /** Release a slice. */
-lth_err lth_broker__await_run(lth_broker *self, lth_txn *txn);
+lth_err lth_broker__await_run(lth_broker *self, lth_txn *txn, lth_now now);
 
 /* ---- merge.c, natural.c, range.c, holds.c ---- */
 lth_err lth_broker__merge(lth_broker *self, broker_batch *b);
@@ -323,18 +355,33 @@ uint32_t lth_broker__find_in_batch(const lth_broker *self, const lth_checked *c,
                                    const lth_id *id, bool merged);
 /** Key of `natural` for a row's wire bytes; size 0 when its natural group is not shown. */
 size_t lth_broker__natural_of(const lth_broker *self, lth_slice wire, uint8_t key[512]);
-lth_err lth_broker__natural_drop(lth_txn *txn, const uint8_t *key, size_t size, const lth_id *id);
+lth_err lth_broker__natural_drop(lth_broker *self, lth_txn *txn, const uint8_t *key, size_t size,
+                                 const lth_id *id);
 lth_err lth_broker__natural_take(lth_broker *self, broker_batch *b, uint32_t index);
+/** A record that took its natural key is held after all: everything as it was before. */
+lth_err lth_broker__natural_return(lth_broker *self, broker_batch *b, uint32_t index);
 lth_err lth_broker__count(lth_broker *self, lth_txn *txn, uint16_t dataset, const lth_id *id,
                           int64_t live, int64_t absent);
 lth_err lth_broker__count_flush(lth_broker *self, lth_txn *txn);
 lth_err lth_broker__feed(lth_broker *self, lth_txn *txn, const uint8_t key[20]);
 lth_err lth_broker__range(lth_broker *self, broker_batch *b, uint32_t index);
+/** How many records it would end, counted up to @p most. */
+lth_err lth_broker__range_count(lth_broker *self, broker_batch *b, uint32_t index, uint64_t most,
+                                uint64_t *n);
+/** The part of its owner's ids that a well-formed RANGE covers: behind lo, up to hi. */
+void lth_broker__range_span(const broker_batch *b, uint32_t index, lth_id *lo, lth_id *hi);
 lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index);
 lth_err lth_broker__unhold(lth_broker *self, broker_batch *b, uint32_t index);
+/** The open hold of exactly this record of a batch. */
+lth_err lth_broker__held_at(lth_txn *txn, uint64_t accept_no, uint32_t index, lth_held_row *out,
+                            bool *found);
+/** An open hold stays, for another reason. */
+lth_err lth_broker__hold_because(lth_broker *self, broker_batch *b, uint32_t index,
+                                 lth_refusal code);
 /** Close the hold of exactly this record, if it is open. */
 lth_err lth_broker__unhold_own(lth_broker *self, broker_batch *b, uint32_t index);
-/** A RANGE closes the holds of the records in (lo, hi] that its batch does not name. */
+/** A RANGE closes the holds of the records in (lo, hi] that its batch does not name, and of other
+ * RANGEs that end there; one that is held itself only those. */
 lth_err lth_broker__unhold_range(lth_broker *self, broker_batch *b, uint32_t index,
                                  const lth_id *lo, const lth_id *hi);
 /** Tell the peer of an origin, which greets, every open hold of it: a slice now, the others by
@@ -357,6 +404,13 @@ bool lth_broker__needs_person(lth_refusal code);
 lth_err lth_broker__out_put(lth_broker *self, lth_txn *txn, const lth_org *org, uint64_t accept_no,
                             const uint16_t *datasets, uint32_t n, lth_lane lane, lth_head *head,
                             bool *written);
+/** The same of a release, by the number of its act. */
+lth_err lth_broker__out_release(lth_broker *self, lth_txn *txn, const lth_org *org,
+                                uint64_t accept_no, lth_lane lane, lth_head *head, bool *written);
+/** What was told in this link session may not have come. */
+void lth_broker__told_forget(lth_broker *self);
+/** The place on a broker link is kept with what came there. */
+lth_err lth_broker__keep_place(lth_txn *txn, broker_peer *peer, lth_lane lane, uint64_t out_no);
 /** Was something sent in this session that the parent has not acknowledged? */
 bool lth_broker__outstanding(const lth_broker *self);
 lth_lane lth_broker__lane_of(const lth_broker *self, const lth_head *head, lth_lane wanted);
@@ -412,8 +466,7 @@ lth_err lth_broker__public_serve(lth_broker *self, lth_txn *read, bool *more);
 lth_err lth_broker__public_committed(lth_broker *self);
 lth_err lth_broker__public_tick(lth_broker *self);
 /** certs.c: show a peer the certificates of a key that is not this node's present one. */
-lth_err lth_broker__certs_show(lth_broker *self, lth_txn *read, lth_peer to,
-                               const uint8_t *key_id);
+lth_err lth_broker__certs_show(lth_broker *self, lth_txn *read, lth_peer to, const uint8_t *key_id);
 /** Keep this node's own certificates: those of a key that was replaced are asked for later. */
 lth_err lth_broker__certs_keep_own(lth_broker *self, lth_txn *txn);
 

@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "settle.h"
 
 /* Order in which records are read and written: that of table `record`, within one key that of the
  * batch. */
@@ -99,20 +99,28 @@ static bool author_in_place(lth_broker *self, const broker_batch *b, const lth_c
  * statement of another broker opens one school's records to another, an operation that no schema
  * allows, and what this node cannot judge yet. The entry broker may have known as little: then what
  * the school says of its own record counts, and here, once this node waited for the definition, its
- * own judgement. */
+ * own judgement. What the entry broker stated later stands for what it attested. */
 static uint16_t disposition(lth_broker *self, const broker_batch *b, uint32_t index)
 {
     const lth_checked_record *r = &b->c->records[index];
     uint16_t attested = self->merge.attested[index];
+    uint8_t stated = self->merge.stated[index];
     if (r->slot != 0 && r->code == LTH_REFUSE_none && !author_in_place(self, b, r)) {
         return LTH_REFUSE_scope;
     }
-    if (b->entry || r->code == LTH_REFUSE_scope || r->code == LTH_REFUSE_bad_op ||
+    if (b->entry) {
+        bool rejected = stated == LTH_RELEASE_KEEP && attested == LTH_REFUSE_rejected;
+        return rejected ? attested : r->code;
+    }
+    bool blind = r->code == LTH_REFUSE_await_definition;
+    if (r->code == LTH_REFUSE_scope || r->code == LTH_REFUSE_bad_op ||
         attested == LTH_REFUSE_await_definition) {
         return r->code;
     }
-    bool own = b->again != 0 || r->code == LTH_REFUSE_await_definition ||
-               r->code == LTH_REFUSE_invalid_at_source;
+    if (stated == LTH_RELEASE_MERGE) {
+        return blind ? r->code : LTH_REFUSE_none;
+    }
+    bool own = b->again != AGAIN_NOT || blind || r->code == LTH_REFUSE_invalid_at_source;
     return own && attested == LTH_REFUSE_none ? r->code : attested;
 }
 
@@ -122,7 +130,7 @@ static lth_err dispose_one(lth_broker *self, const broker_batch *b, uint32_t ind
     broker_outcome *o = &self->merge.out[index];
     bool waits = false;
     o->code = disposition(self, b, index);
-    if (o->code == LTH_REFUSE_none && b->again == 0) {
+    if (o->code == LTH_REFUSE_none && b->again == AGAIN_NOT) {
         TRY(lth_broker__await_pending(self, b->txn, r->dataset, &waits));
         o->code = waits ? LTH_REFUSE_await_definition : LTH_REFUSE_none;
     }
@@ -130,27 +138,39 @@ static lth_err dispose_one(lth_broker *self, const broker_batch *b, uint32_t ind
         o->fate = LTH_MUTANT(9) ? FATE_CANDIDATE : FATE_HELD;
         o->group = o->code == r->code ? r->group : 0;
         o->field = o->code == r->code ? r->field : 0;
+        o->rule = o->code == r->code ? r->rule : 0;
     } else if (r->op == LTH_OP_RANGE) {
         o->fate = FATE_RANGE;
     }
     return LTH_OK;
 }
 
-static lth_err dispose(lth_broker *self, const broker_batch *b)
+/* What the entry broker attested and stated, where it was another node; what people rejected here.
+ */
+static lth_err read_attested(lth_broker *self, broker_batch *b)
 {
     broker_merge *m = &self->merge;
-    bool leaves = false;
     memset(m->attested, 0, sizeof m->attested);
+    memset(m->stated, 0, sizeof m->stated);
     for (uint32_t i = 0; !b->entry && i < b->c->attest.n_held; i++) {
         const lth_held_mark *mark = &b->c->attest.held[i];
         m->attested[mark->index] = mark->code;
     }
+    bool asks = !b->entry || b->again == AGAIN_DEFINED;
+    return asks ? lth_broker__stated(self, b, &b->stated) : LTH_OK;
+}
+
+static lth_err dispose(lth_broker *self, broker_batch *b)
+{
+    broker_merge *m = &self->merge;
+    bool leaves = false;
+    TRY(read_attested(self, b));
     for (uint32_t i = 0; i < b->c->n_records; i++) {
         const lth_checked_record *r = &b->c->records[i];
         broker_outcome *o = &m->out[i];
         *o = (broker_outcome){.fate = FATE_CANDIDATE};
         leaves = leaves || r->form == LTH_FORM_LEAF;
-        if (r->form == LTH_FORM_LEAF || (b->again != 0 && r->dataset != b->again)) {
+        if (r->form == LTH_FORM_LEAF || (b->again != AGAIN_NOT && m->pick[i] == 0)) {
             o->fate = FATE_LEAF;
             continue;
         }
@@ -201,7 +221,7 @@ static lth_err release_natural(lth_broker *self, broker_batch *b, uint32_t index
         return LTH_OK;
     }
     o->had_natural = true;
-    return lth_broker__natural_drop(b->txn, before, n, &r->record_id);
+    return lth_broker__natural_drop(self, b->txn, before, n, &r->record_id);
 }
 
 /* The last good version of one key in this batch against the row that is there. */
@@ -291,26 +311,53 @@ static lth_err put_row(lth_broker *self, broker_batch *b, uint32_t index)
     return lth_broker__count(self, b->txn, r->dataset, &r->record_id, live, absent);
 }
 
-static lth_err write_all(lth_broker *self, broker_batch *b)
+/* Of a stored batch a record may be held under another key than the one it has by its reason now.
+ */
+static lth_err write_one(lth_broker *self, broker_batch *b, uint32_t index)
 {
     const broker_merge *m = &self->merge;
+    bool own = b->again != AGAIN_NOT && m->pick[index] != 0;
+    switch (m->out[index].fate) {
+    case FATE_MERGED:
+        TRY(put_row(self, b, index));
+        TRY(lth_broker__warnings(self, b, index));
+        TRY(b->head.held > 0 ? lth_broker__unhold(self, b, index) : LTH_OK);
+        break;
+    case FATE_HELD:
+        return lth_broker__hold(self, b, index);
+    default:
+        break;
+    }
+    return own ? lth_broker__unhold_own(self, b, index) : LTH_OK;
+}
+
+static lth_err write_all(lth_broker *self, broker_batch *b)
+{
     for (uint32_t k = 0; k < b->c->n_records; k++) {
-        uint32_t index = m->order[k];
-        switch (m->out[index].fate) {
-        case FATE_MERGED:
-            TRY(put_row(self, b, index));
-            TRY(b->head.held > 0 ? lth_broker__unhold(self, b, index) : LTH_OK);
-            break;
-        case FATE_HELD:
-            TRY(b->again != 0 ? lth_broker__unhold_own(self, b, index) : LTH_OK);
-            TRY(lth_broker__hold(self, b, index));
-            break;
-        default:
-            TRY(b->again != 0 ? lth_broker__unhold_own(self, b, index) : LTH_OK);
-            break;
-        }
+        TRY(write_one(self, b, self->merge.order[k]));
     }
     return lth_broker__count_flush(self, b->txn);
+}
+
+/* The RANGE of a snapshot chunk: what it would end may be too much. */
+static lth_err end_range(lth_broker *self, broker_batch *b)
+{
+    broker_outcome *o = &self->merge.out[0];
+    bool holds = false;
+    if (b->c->n_records == 0 || o->fate != FATE_RANGE) {
+        return LTH_OK;
+    }
+    if (b->entry && b->again != AGAIN_RETRIED) {
+        TRY(lth_broker__guard(self, b, 0, &holds));
+    }
+    if (!holds) {
+        return lth_broker__range(self, b, 0);
+    }
+    lth_id lo, hi;
+    o->fate = FATE_HELD;
+    o->code = LTH_REFUSE_mass_deletion;
+    lth_broker__range_span(b, 0, &lo, &hi);
+    return lth_broker__unhold_range(self, b, 0, &lo, &hi);
 }
 
 lth_err lth_broker__merge(lth_broker *self, broker_batch *b)
@@ -319,14 +366,13 @@ lth_err lth_broker__merge(lth_broker *self, broker_batch *b)
     sort(self, b->c);
     TRY(dispose(self, b));
     TRY(settle(self, b));
-    if (b->c->n_records > 0 && m->out[0].fate == FATE_RANGE) {
-        TRY(lth_broker__range(self, b, 0));
-    }
+    TRY(end_range(self, b));
     for (uint32_t k = 0; k < b->c->n_records; k++) {
         uint32_t index = m->order[k];
         if (m->out[index].fate == FATE_MERGED) {
             TRY(lth_broker__natural_take(self, b, index));
         }
     }
+    TRY(lth_broker__references(self, b));
     return write_all(self, b);
 }

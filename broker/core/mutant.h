@@ -16,6 +16,12 @@
  * 11  a RANGE ends records of its own batch too                        range.c
  * 12  the natural key of a deleted record stays taken                  merge.c
  * 13  a receipt always says that the batch came whole                  receipts.c
+ * 14  nobody who waits for a natural key is told when it comes or goes wanted.c
+ * 15  the entry broker does not state what it merged or held later     again.c
+ * 16  a record is merged though the one it names is not there          reference.c
+ * 17  a snapshot may end as much as it likes                           guard.c
+ * 18  a statement of the entry broker is kept and not applied          release.c
+ * 19  a statement that was lost on the link is not sent again          release.c
  */
 #pragma once
 

@@ -22,7 +22,7 @@ static size_t write_mask(const lth_broker *self, const lth_org *org, uint64_t ac
 {
     uint8_t kept = 0;
     lth_wr wr = lth_wr_of(out, size);
-    lth_wr8(&wr, 1);
+    lth_wr8(&wr, OUT_BATCH);
     lth_wr64(&wr, accept_no);
     lth_wr8(&wr, 0);
     for (uint32_t i = 0; i < n && kept < MASK_DATASETS_MAX; i++) {
@@ -39,25 +39,43 @@ static size_t write_mask(const lth_broker *self, const lth_org *org, uint64_t ac
     return lth_wr_size(&wr);
 }
 
-lth_err lth_broker__out_put(lth_broker *self, lth_txn *txn, const lth_org *org, uint64_t accept_no,
-                            const uint16_t *datasets, uint32_t n, lth_lane lane, lth_head *head,
-                            bool *written)
+static lth_err put(lth_broker *self, lth_txn *txn, lth_slice value, lth_lane lane, lth_head *head)
 {
-    uint8_t key[25], value[MASK_FIXED + MASK_DATASETS_MAX * MASK_DATASET_MAX];
-    *written = false;
-    if (!self->env.has_parent ||
-        !lth_policy_names(self->env.policy, self->env.registry, org, NULL, self->today)) {
-        return LTH_OK;
-    }
-    size_t size = write_mask(self, org, accept_no, datasets, n, value, sizeof value);
+    uint8_t key[25];
     lth_broker__key_out(key, &self->env.parent_org, lane, ++self->out_no[lane]);
     self->out_count[lane]++;
     self->meta_dirty = true;
     head->out_lane = (uint8_t)lane;
     head->out_no = self->out_no[lane];
-    *written = true;
-    return lth_put_kv(txn, LTH_T_out, lth_slice_of(key, sizeof key), lth_slice_of(value, size),
-                      LTH_PUT);
+    return lth_put_kv(txn, LTH_T_out, lth_slice_of(key, sizeof key), value, LTH_PUT);
+}
+
+static bool leaves(const lth_broker *self, const lth_org *org)
+{
+    return self->env.has_parent && org != NULL &&
+           lth_policy_names(self->env.policy, self->env.registry, org, NULL, self->today);
+}
+
+lth_err lth_broker__out_put(lth_broker *self, lth_txn *txn, const lth_org *org, uint64_t accept_no,
+                            const uint16_t *datasets, uint32_t n, lth_lane lane, lth_head *head,
+                            bool *written)
+{
+    uint8_t value[MASK_FIXED + MASK_DATASETS_MAX * MASK_DATASET_MAX];
+    *written = leaves(self, org);
+    if (!*written) {
+        return LTH_OK;
+    }
+    size_t size = write_mask(self, org, accept_no, datasets, n, value, sizeof value);
+    return put(self, txn, lth_slice_of(value, size), lane, head);
+}
+
+lth_err lth_broker__out_release(lth_broker *self, lth_txn *txn, const lth_org *org,
+                                uint64_t accept_no, lth_lane lane, lth_head *head, bool *written)
+{
+    uint8_t value[9] = {OUT_RELEASE};
+    *written = leaves(self, org);
+    lth_put64(value + 1, accept_no);
+    return *written ? put(self, txn, lth_slice_of(value, sizeof value), lane, head) : LTH_OK;
 }
 
 static void add_dataset(uint16_t *list, uint32_t *n, uint16_t dataset)

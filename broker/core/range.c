@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "settle.h"
 
 #define FOUND_MAX 64u
 
@@ -77,27 +77,46 @@ static lth_err end_record(lth_broker *self, broker_batch *b, uint32_t index, con
     row.rec_seq = h->first_rec_seq + index;
     lth_record_row_encode(self->row.p, &row);
     size_t size = lth_broker__natural_of(self, row.wire, natural);
-    TRY(size == 0 ? LTH_OK : lth_broker__natural_drop(b->txn, natural, size, id));
+    TRY(size == 0 ? LTH_OK : lth_broker__natural_drop(self, b->txn, natural, size, id));
     TRY(lth_put_kv(b->txn, LTH_T_record, lth_slice_of(key, sizeof key), lth_buf_slice(&self->row),
                    LTH_PUT));
     TRY(lth_broker__feed(self, b->txn, key));
+    TRY(lth_broker__warnings_drop(self, b->txn, s->dataset, id));
     return lth_broker__count(self, b->txn, s->dataset, id, -1, 1);
 }
 
-lth_err lth_broker__range(lth_broker *self, broker_batch *b, uint32_t index)
+void lth_broker__range_span(const broker_batch *b, uint32_t index, lth_id *lo, lth_id *hi)
 {
     const lth_checked_record *r = &b->c->records[index];
     lth_rd rd = lth_rd_of(lth_slice_of(b->frame->body.p + r->offset, r->size));
     lth_record_view view;
-    span s = {.dataset = r->dataset};
     bool last;
-    bool fine = lth_record_parse(&view, &rd) == LTH_REFUSE_none &&
-                lth_record_range(&view, &s.lo, &s.hi, &last);
+    bool fine =
+        lth_record_parse(&view, &rd) == LTH_REFUSE_none && lth_record_range(&view, lo, hi, &last);
     LTH_ASSERT(fine); /* Held in check.c otherwise. */
-    if (memcmp(s.lo.b, s.hi.b, 8) < 0) {
-        memcpy(s.lo.b, s.hi.b, 8); /* Never into the records of another owner. */
-        memset(s.lo.b + 8, 0, 8);
+    if (memcmp(lo->b, hi->b, 8) < 0) {
+        memcpy(lo->b, hi->b, 8); /* Never into the records of another owner. */
+        memset(lo->b + 8, 0, 8);
     }
+}
+
+lth_err lth_broker__range_count(lth_broker *self, broker_batch *b, uint32_t index, uint64_t most,
+                                uint64_t *n)
+{
+    span s = {.dataset = b->c->records[index].dataset};
+    lth_broker__range_span(b, index, &s.lo, &s.hi);
+    *n = 0;
+    while (!s.end && *n < most && lth_id_compare(&s.lo, &s.hi) < 0) {
+        TRY(collect(self, b, index, &s));
+        *n += s.n;
+    }
+    return LTH_OK;
+}
+
+lth_err lth_broker__range(lth_broker *self, broker_batch *b, uint32_t index)
+{
+    span s = {.dataset = b->c->records[index].dataset};
+    lth_broker__range_span(b, index, &s.lo, &s.hi);
     TRY(lth_broker__unhold_range(self, b, index, &s.lo, &s.hi));
     while (!s.end && lth_id_compare(&s.lo, &s.hi) < 0) {
         TRY(collect(self, b, index, &s));

@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "settle.h"
 
 #define SWEEP_SLICE 64u
 
@@ -54,8 +54,9 @@ static lth_err next_in_chain(lth_txn *txn, const broker_origin *origin, found *o
 }
 
 static lth_err queue_again(lth_broker *self, lth_txn *txn, broker_origin *origin,
-                           const lth_org *org, lth_head *head, uint64_t accept_no)
+                           const lth_org *org, lth_head *head, const found *f)
 {
+    uint64_t accept_no = f->accept_no;
     uint8_t key[8];
     lth_slice body;
     bool written;
@@ -72,7 +73,9 @@ static lth_err queue_again(lth_broker *self, lth_txn *txn, broker_origin *origin
         origin->requeue_fresh = false;
         head->requeued_at = (uint64_t)lane << LANE_SHIFT | head->out_no;
     }
-    return LTH_OK;
+    return written ? lth_broker__releases_queue(self, txn, org, &origin->id, origin->stream, &f->at,
+                                                lane, head)
+                   : LTH_OK;
 }
 
 static lth_err run_one(lth_broker *self, lth_txn *txn, broker_origin *origin, uint32_t *room)
@@ -86,7 +89,7 @@ static lth_err run_one(lth_broker *self, lth_txn *txn, broker_origin *origin, ui
     while (have && *room > 0) {
         TRY(next_in_chain(txn, origin, &f, &have));
         if (have) {
-            TRY(skip ? LTH_OK : queue_again(self, txn, origin, org, &head, f.accept_no));
+            TRY(skip ? LTH_OK : queue_again(self, txn, origin, org, &head, &f));
             skip = false;
             origin->from = (lth_position){.epoch = f.at.epoch, .seq = f.at.seq + 1};
             (*room)--;

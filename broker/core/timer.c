@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "settle.h"
 
 #define HELLO_AGAIN_NS LTH_MONO_S(10)
 
@@ -62,12 +62,13 @@ lth_err lth_broker__tick(lth_broker *self, lth_txn *txn, lth_now now)
     TRY(look_at_parent(self, now));
     TRY(lth_broker__public_tick(self));
     TRY(lth_broker__holds_tell(self, txn));
+    TRY(lth_broker__owed_sweep(self, txn));
     return lth_broker__sweep(self, txn);
 }
 
 lth_mono lth_broker_deadline(const lth_broker *self)
 {
-    if (lth_broker__out_untrimmed(self) || self->releasing) {
+    if (lth_broker__out_untrimmed(self) || self->releasing || self->waking || self->rejudging) {
         return self->now;
     }
     lth_mono tick = self->n_peers > 0 || self->link.up ? self->next_tick : LTH_MONO_NEVER;

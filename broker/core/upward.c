@@ -1,4 +1,4 @@
-#include "internal.h"
+#include "settle.h"
 
 static lth_err hello(lth_broker *self, lth_now now)
 {
@@ -56,6 +56,11 @@ static void forget_told(broker_link *link)
     if (link->told != NULL) {
         memset(link->told, 0, link->told_cap * sizeof *link->told);
     }
+}
+
+void lth_broker__told_forget(lth_broker *self)
+{
+    forget_told(&self->link);
 }
 
 static lth_err link_resume(lth_broker *self, const lth_frame_link_resume *in)
@@ -149,8 +154,13 @@ static lth_err rejected(lth_broker *self, lth_txn *txn, lth_now now, const lth_f
 static lth_err pass_held(lth_broker *self, const lth_frame *frame)
 {
     const broker_origin *origin = lth_broker__origin(self, &frame->held.origin, frame->held.stream);
-    return origin != NULL && origin->peer != 0 ? lth_broker__send(self, origin->peer, frame)
-                                               : LTH_OK;
+    const broker_peer *peer = origin == NULL ? NULL : lth_broker__peer(self, origin->peer);
+    if (peer == NULL) {
+        return LTH_OK;
+    }
+    lth_frame down = *frame;
+    down.held.rule = peer->version < 2 ? 0 : down.held.rule;
+    return lth_broker__send(self, peer->handle, &down);
 }
 
 lth_err lth_broker__from_parent(lth_broker *self, lth_txn *txn, lth_now now, const lth_event *event)
@@ -188,6 +198,8 @@ lth_err lth_broker__from_parent(lth_broker *self, lth_txn *txn, lth_now now, con
         return lth_broker__head_answer(self, txn, now, &frame->head_answer);
     case LTH_FRAME_HELD:
         return pass_held(self, frame);
+    case LTH_FRAME_RELEASED:
+        return lth_broker__released(self, txn, &frame->released);
     case LTH_FRAME_BYE:
         lth_broker__parent_down(self);
         return LTH_OK;

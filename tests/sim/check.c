@@ -82,7 +82,7 @@ typedef struct walk {
     uint32_t epoch;
     uint64_t seq, next_rec;
     uint8_t hash[LTH_HASH_SIZE];
-    uint64_t links, logs, bodies;
+    uint64_t links, logs, n_leaves;
     uint8_t (*leaves)[LTH_HASH_SIZE];
 } walk;
 
@@ -155,6 +155,30 @@ static void see_link(void *ctx, lth_slice key, lth_slice value)
 
 /* ---- the log: signatures, roots, and its tree ---- */
 
+static void add_leaf(walk *w, const lth_slice *parts, uint32_t n)
+{
+    w->leaves = realloc(w->leaves, (w->n_leaves + 1) * sizeof *w->leaves);
+    w->s->hasher.sha256(w->s->hasher.ctx, parts, n, w->leaves[w->n_leaves++]);
+}
+
+/* Acts stand between the batches; together they have no gap. */
+static void see_acts(walk *w, uint64_t before)
+{
+    static const uint8_t tag = 0;
+    uint8_t key[8], hash[LTH_HASH_SIZE];
+    lth_slice value;
+    for (;;) {
+        lth_put64(key, w->n_leaves + 1);
+        if (w->n_leaves + 1 >= before ||
+            !sim_get(w->txn, LTH_T_act, lth_slice_of(key, sizeof key), &value)) {
+            return;
+        }
+        lth_sha256(&w->s->hasher, value.p, value.n, hash);
+        lth_slice parts[] = {{&tag, 1}, {hash, sizeof hash}};
+        add_leaf(w, parts, 2);
+    }
+}
+
 static void see_log(void *ctx, lth_slice key, lth_slice value)
 {
     walk *w = ctx;
@@ -169,19 +193,20 @@ static void see_log(void *ctx, lth_slice key, lth_slice value)
     lth_slice header = lth_slice_of(value.p, LTH_BATCH_SIGNED_SIZE);
     lth_refusal code =
         lth_batch_verify(&check, &w->s->hasher, &trust, header, body, scratch, &diag);
-    if (code != LTH_REFUSE_none || lth_get64(key.p) != w->logs + 1) {
+    see_acts(w, lth_get64(key.p));
+    if (code != LTH_REFUSE_none || lth_get64(key.p) != w->n_leaves + 1) {
         sim_fail(w->s, SIM_CORRECTNESS, "stored bytes verify", "broker %u accept_no %llu: %s %s",
                  w->node->index, (unsigned long long)lth_get64(key.p), lth_refusal_name(code),
                  diag.text);
         return;
     }
-    w->leaves = realloc(w->leaves, (w->logs + 1) * sizeof *w->leaves);
+    w->logs++;
     lth_sha256(&w->s->hasher, value.p + LOG_FIXED, value.n - LOG_FIXED, disposition);
     lth_slice parts[] = {{&tag, 1},
                          {check.header_hash, LTH_HASH_SIZE},
                          {value.p + LTH_BATCH_SIGNED_SIZE, 8},
                          {disposition, sizeof disposition}};
-    w->s->hasher.sha256(w->s->hasher.ctx, parts, 4, w->leaves[w->logs++]);
+    add_leaf(w, parts, 4);
 }
 
 static void check_chains(sim *s, sim_node *node, lth_txn *txn)
@@ -191,14 +216,16 @@ static void check_chains(sim *s, sim_node *node, lth_txn *txn)
     uint8_t root[LTH_HASH_SIZE];
     sim_each(txn, LTH_T_chain, see_link, &w);
     sim_each(txn, LTH_T_log, see_log, &w);
+    see_acts(&w, UINT64_MAX);
     if (w.links != w.logs) {
         broken(&w, "a batch was accepted twice");
     }
     lth_broker_info_of(node->broker, &info);
-    if (w.logs > 0) {
-        lth_merkle_root(&s->hasher, w.leaves, w.logs, root);
+    if (w.n_leaves > 0) {
+        lth_merkle_root(&s->hasher, w.leaves, w.n_leaves, root);
     }
-    if (info.tree_size != w.logs || (w.logs > 0 && memcmp(root, info.root, sizeof root) != 0)) {
+    if (info.tree_size != w.n_leaves ||
+        (w.n_leaves > 0 && memcmp(root, info.root, sizeof root) != 0)) {
         sim_fail(s, SIM_CORRECTNESS, "the log's root is that of its leaves", "broker %u",
                  node->index);
     }

@@ -357,6 +357,8 @@ static void note_places(sim *s, const sim_node *node, const sim_in *in, const lt
         }
     } else if (!in->from_above && frame->kind == LTH_FRAME_BATCH) {
         raise_to(&link->seen[frame->batch.lane], frame->batch.out_no);
+    } else if (!in->from_above && frame->kind == LTH_FRAME_RELEASE) {
+        raise_to(&link->seen[frame->release.lane], frame->release.out_no);
     }
 }
 

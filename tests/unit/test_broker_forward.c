@@ -189,7 +189,7 @@ static void held_records_travel_and_are_held_above_too(void **state)
     assert_int_equal(above.held, 2);
     assert_int_equal(node_count(&province, PEER_OF(ORG_A), LTH_FRAME_HELD), 2); /* Told once. */
     uint8_t here[LTH_HASH_SIZE], there[LTH_HASH_SIZE];
-    static const uint32_t same[] = {LTH_T_record, LTH_T_natural, LTH_T_count, LTH_T_held};
+    static const uint32_t same[] = {LTH_T_record, LTH_T_natural, LTH_T_count, LTH_T_heldby};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         node_table_hash(&province, same[i], here);
         node_table_hash(&ministry, same[i], there);

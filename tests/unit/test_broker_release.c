@@ -104,50 +104,100 @@ static uint64_t live(node *self)
     return n;
 }
 
-/* Hash of the open holds, times of receipt left out. */
-static void hash_holds(node *self, uint8_t out[LTH_HASH_SIZE])
+/* Place in the school's chain of the batch with that number in the log, which has acts between. */
+static uint64_t seq_of(lth_txn *txn, const uint8_t *accept_no)
 {
-    static uint8_t bytes[1u << 18];
+    lth_slice log;
+    lth_batch_header h;
+    assert_int_equal(lth_get(txn, LTH_T_log, lth_slice_of(accept_no, 8), &log), LTH_OK);
+    assert_int_equal(lth_batch_header_decode(&h, log.p), LTH_REFUSE_none);
+    return h.batch_seq;
+}
+
+/* Times of receipt and what is waited for left out. */
+static size_t plain_hold(lth_txn *txn, lth_slice key, lth_slice value, uint8_t *out)
+{
+    lth_held_row row;
+    assert_true(lth_held_row_decode(&row, value));
+    row.receive_ms = 0;
+    row.wait = (lth_wait){0};
+    lth_put64(out, seq_of(txn, key.p));
+    memcpy(out + 8, key.p + 8, 4);
+    return 12 + lth_held_row_encode(out + 12, &row);
+}
+
+static size_t plain_row(lth_txn *txn, lth_slice key, lth_slice value, uint8_t *out)
+{
+    lth_record_row row;
+    assert_true(lth_record_row_decode(&row, value));
+    uint8_t no[8];
+    lth_put64(no, row.accept_no);
+    row.accept_no = seq_of(txn, no);
+    memcpy(out, key.p, key.n);
+    return key.n + lth_record_row_encode(out + key.n, &row);
+}
+
+static size_t plain_place(lth_txn *txn, lth_slice key, lth_slice value, uint8_t *out)
+{
+    memcpy(out, key.p, key.n);
+    lth_put64(out + key.n, seq_of(txn, value.p));
+    memcpy(out + key.n + 8, value.p + 8, 4);
+    return key.n + 12;
+}
+
+static size_t plain(lth_txn *txn, lth_slice key, lth_slice value, uint8_t *out)
+{
+    (void)txn;
+    memcpy(out, key.p, key.n);
+    memcpy(out + key.n, value.p, value.n);
+    return key.n + value.n;
+}
+
+static const struct {
+    uint32_t table;
+    size_t (*write)(lth_txn *txn, lth_slice key, lth_slice value, uint8_t *out);
+} compared[] = {{LTH_T_record, plain_row},
+                {LTH_T_natural, plain},
+                {LTH_T_count, plain},
+                {LTH_T_heldby, plain_place},
+                {LTH_T_held, plain_hold}};
+#define COMPARED (sizeof compared / sizeof *compared)
+typedef uint8_t digest[COMPARED][LTH_HASH_SIZE];
+
+static void hash_table(node *self, size_t which, uint8_t out[LTH_HASH_SIZE])
+{
+    static uint8_t bytes[1u << 21];
     size_t n = 0;
     lth_hasher hasher = test_hasher();
     lth_txn *txn;
     lth_cursor *cursor;
     lth_slice key, value;
     assert_int_equal(lth_store_begin(self->store, false, &txn), LTH_OK);
-    assert_int_equal(lth_cursor_open(txn, LTH_T_held, &cursor), LTH_OK);
+    assert_int_equal(lth_cursor_open(txn, compared[which].table, &cursor), LTH_OK);
     while (lth_cursor_next(cursor, &key, &value) == LTH_OK) {
-        lth_held_row row;
-        assert_true(n + 128 < sizeof bytes);
-        memcpy(bytes + n, key.p, key.n);
-        assert_true(lth_held_row_decode(&row, value));
-        row.receive_ms = 0;
-        n += key.n + lth_held_row_encode(bytes + n + key.n, &row);
+        assert_true(n + 4096 < sizeof bytes);
+        n += compared[which].write(txn, key, value, bytes + n);
     }
     lth_cursor_close(&cursor);
     lth_store_abort(&txn);
     lth_sha256(&hasher, bytes, n, out);
 }
 
-static const uint32_t compared[] = {LTH_T_record, LTH_T_natural, LTH_T_count, LTH_T_heldby};
-#define COMPARED (sizeof compared / sizeof *compared)
-typedef uint8_t digest[COMPARED + 1][LTH_HASH_SIZE];
-
 static void take_digest(node *self, digest out)
 {
     for (size_t i = 0; i < COMPARED; i++) {
-        node_table_hash(self, compared[i], out[i]);
+        hash_table(self, i, out[i]);
     }
-    hash_holds(self, out[COMPARED]);
 }
 
 static void expect_digest(node *self, digest want, const char *what, uint32_t at)
 {
     digest got;
     take_digest(self, got);
-    for (size_t i = 0; i <= COMPARED; i++) {
+    for (size_t i = 0; i < COMPARED; i++) {
         if (memcmp(got[i], want[i], LTH_HASH_SIZE) != 0) {
             fail_msg("%s, defined after %u batches: %s differs", what, (unsigned)at,
-                     i == COMPARED ? "held" : lth_broker_table_names[compared[i]]);
+                     lth_broker_table_names[compared[i].table]);
         }
     }
     assert_int_equal(node_entries(self, LTH_T_await), 0);
@@ -372,9 +422,7 @@ static void each_tier_holds_for_itself(void **state)
     assert_int_equal(open_holds(&ministry), 2); /* It judges what nobody below could. */
     expect_row(&ministry, 1, 1);
     expect_held(0, LTH_REFUSE_none, ORG_MINISTRY);
-    expect_held(1, LTH_REFUSE_none, ORG_MINISTRY);
     expect_held(1, LTH_REFUSE_bad_value, ORG_MINISTRY);
-    expect_held(2, LTH_REFUSE_none, ORG_MINISTRY);
     expect_held(2, LTH_REFUSE_invalid_at_source, ORG_MINISTRY);
     assert_null(next_held());
 
@@ -383,12 +431,10 @@ static void each_tier_holds_for_itself(void **state)
     assert_int_equal(open_holds(&province), 2);
     expect_row(&province, 1, 1);
     expect_held(0, LTH_REFUSE_none, ORG_PROVINCE);
-    expect_held(1, LTH_REFUSE_none, ORG_PROVINCE);
     const lth_frame_held *bad = next_held();
     assert_int_equal(bad->code, LTH_REFUSE_bad_value);
     assert_int_equal(bad->group, 2);
     assert_int_equal(bad->field, 2);
-    expect_held(2, LTH_REFUSE_none, ORG_PROVINCE);
     expect_held(2, LTH_REFUSE_invalid_at_source, ORG_PROVINCE);
     assert_null(next_held());
 }
