@@ -355,8 +355,10 @@ uint32_t lth_broker_public_readers(const lth_broker *self, lth_broker_reader_inf
     for (uint32_t i = 0; i < self->n_peers && n < max; i++) {
         const broker_peer *peer = self->peers[i];
         if (peer->reader.asked) {
-            out[n++] = (lth_broker_reader_info){
-                .org = peer->org, .role = peer->role, .at = peer->reader.at};
+            out[n++] = (lth_broker_reader_info){.org = peer->org,
+                                                .role = peer->role,
+                                                .at = peer->reader.at,
+                                                .heard = peer->last_seen};
         }
     }
     return n;

@@ -1,6 +1,8 @@
 /* status, counts, held list, held show; and the walk that every listing uses. */
 #include "broker/shell/control.h"
 
+#include "broker/shell/dictionary.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,6 +165,7 @@ static void verb_status(void *ctx, lth_control_call *call, const json_t *request
     lth_mono now = lth_clock_now().mono;
     pthread_mutex_lock(&engine->status_lock);
     lth_control_row(call, node_row(engine));
+    lth_control_row(call, lth_dictionary_row(engine));
     for (uint32_t i = 0; i < engine->status.n_peers; i++)
         lth_control_row(call, peer_row(engine, &engine->status.peers[i], now));
     pthread_mutex_unlock(&engine->status_lock);
@@ -242,6 +245,8 @@ static void verb_held_show(void *ctx, lth_control_call *call, const json_t *requ
 
 const lth_control_verb lth_broker_verbs[] = {
     {"status", verb_status},
+    {"dictionary_status", lth_verb_dictionary_status},
+    {"dictionary_publish", lth_verb_dictionary_publish},
     {"counts", verb_counts},
     {"held_list", verb_held_list},
     {"held_show", verb_held_show},

@@ -1,5 +1,5 @@
 /* Workers and the writer: every change of the store happens in writer_step(). */
-#include "broker/shell/engine.h"
+#include "broker/shell/dictionary.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -99,6 +99,10 @@ static void publish_status(lth_engine *engine, lth_mono now, bool force)
     lth_engine_status *s = &engine->status;
     lth_broker_info_of(engine->core, &s->info);
     s->n_peers = s->peers == NULL ? 0 : lth_broker_peers(engine->core, s->peers, STATUS_PEERS_MAX);
+    lth_broker_public_of(engine->core, &s->dictionary);
+    s->n_readers = s->readers == NULL
+                       ? 0
+                       : lth_broker_public_readers(engine->core, s->readers, STATUS_PEERS_MAX);
     s->at = now;
     pthread_mutex_unlock(&engine->status_lock);
 }
@@ -168,6 +172,18 @@ static lth_event own_event(lth_engine *engine)
     return event;
 }
 
+/* The I/O thread puts a publication in force once all of it is stored. */
+static void note_public(lth_engine *engine)
+{
+    lth_broker_public_info info;
+    lth_broker_public_of(engine->core, &info);
+    if (!info.whole || info.at.seq == atomic_load(&engine->public_held))
+        return;
+    uint64_t one = 1;
+    atomic_store(&engine->public_held, info.at.seq);
+    (void)!write(engine->outq.fd, &one, sizeof(one));
+}
+
 static lth_err commit_step(lth_engine *engine, lth_txn **txn)
 {
     lth_mono start = lth_clock_now().mono;
@@ -179,6 +195,8 @@ static lth_err commit_step(lth_engine *engine, lth_txn **txn)
     if (took > engine->status.commit_ns_max)
         engine->status.commit_ns_max = took;
     pthread_mutex_unlock(&engine->status_lock);
+    if (err == LTH_OK)
+        note_public(engine);
     if (err == LTH_OK)
         err = lth_broker_committed(engine->core, lth_clock_now());
     return err == LTH_OK ? drain_actions(engine) : err;
@@ -269,6 +287,31 @@ static lth_err writer_pump(lth_engine *engine, bool *more, lth_diag *diag)
     return err;
 }
 
+/* One step of its own. When it fails nothing is written and the core starts from the store. */
+static lth_err writer_publish(lth_engine *engine, lth_publish_job *job, lth_diag *diag)
+{
+    lth_txn *txn = NULL;
+    uint64_t one = 1;
+    job->err = lth_store_begin(engine->store, true, &txn);
+    if (job->err == LTH_OK)
+        job->err = lth_broker_publish(engine->core, txn, lth_clock_now(), job->changes, job->n,
+                                      &job->diag);
+    if (job->err == LTH_OK)
+        job->err = commit_step(engine, &txn);
+    else if (txn != NULL)
+        lth_store_abort(&txn);
+    lth_err err = LTH_OK;
+    if (job->err != LTH_OK && lth_err_class_of(job->err) == LTH_CLASS_FATAL) {
+        err = lth_fail(diag, job->err, "publishing: %s", lth_err_text(job->err));
+    } else if (job->err != LTH_OK) {
+        lth_broker_free(&engine->core);
+        engine->greet_parent = engine->parent_up;
+        err = core_open(engine, diag);
+    }
+    (void)!write(job->done_fd, &one, sizeof(one));
+    return err;
+}
+
 static void writer_reload(lth_engine *engine)
 {
     lth_node_conf old = engine->node->conf;
@@ -310,6 +353,9 @@ static void *writer_main(void *arg)
     lth_err err = LTH_OK;
     bool more = false;
     while (err == LTH_OK) {
+        lth_publish_job *job = atomic_exchange(&engine->job, NULL);
+        if (job != NULL && (err = writer_publish(engine, job, &diag)) != LTH_OK)
+            break;
         bool room = atomic_load(&engine->outq.parent_bytes) < PARENT_QUEUE_HIGH;
         lth_mono deadline = more && room ? 0 : wake_at(engine);
         lth_slot *slot =
@@ -393,6 +439,7 @@ lth_err lth_engine_start(lth_engine *engine, lth_node *node, lth_diag *diag)
     engine->node = node;
     pthread_mutex_init(&engine->status_lock, NULL);
     engine->status.peers = calloc(STATUS_PEERS_MAX, sizeof(*engine->status.peers));
+    engine->status.readers = calloc(STATUS_PEERS_MAX, sizeof(*engine->status.readers));
     engine->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     lth_err err = lth_ring_init(&engine->ring, diag);
     if (err == LTH_OK)
@@ -407,6 +454,7 @@ lth_err lth_engine_start(lth_engine *engine, lth_node *node, lth_diag *diag)
     err = core_open(engine, diag);
     if (err != LTH_OK)
         return err;
+    note_public(engine);
     publish_status(engine, lth_clock_now().mono, true);
     return threads_start(engine, diag);
 }
@@ -423,6 +471,7 @@ void lth_engine_stop(lth_engine *engine)
     lth_outq_fini(&engine->outq);
     lth_crypto_hasher_free(&engine->writer_hasher);
     free(engine->status.peers);
+    free(engine->status.readers);
     close(engine->done_fd);
     pthread_mutex_destroy(&engine->status_lock);
 }

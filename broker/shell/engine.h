@@ -48,7 +48,14 @@ typedef struct lth_engine_status {
     lth_mono at;
     uint64_t store_full; /**< Steps refused for lack of room. */
     uint64_t commit_ns_max, commit_ns_total, commits;
+    lth_broker_public_info dictionary;
+    lth_broker_reader_info *readers; /**< As many as peers at most. */
+    uint32_t n_readers;
+    uint64_t dictionary_failed; /**< Version that could not be put in force; 0 = none. */
+    char dictionary_fault[LTH_DIAG_TEXT_SIZE];
 } lth_engine_status;
+
+struct lth_publish_job;
 
 typedef struct lth_engine {
     lth_node *node;
@@ -66,6 +73,8 @@ typedef struct lth_engine {
     lth_engine_status status; /**< status_lock */
     lth_node_conf next_conf; /**< Handed over by a RELOAD slot while the ring is otherwise empty. */
     _Atomic(const lth_broker_conf *) conf; /**< In force. */
+    atomic_uint_fast64_t public_held;      /**< Last whole publication that the store holds. */
+    struct lth_publish_job *_Atomic job;   /**< For the writer to take. */
     atomic_bool failed; /**< The writer met an error the process must not survive. */
     int done_fd;        /**< eventfd: a reload or the stop was carried out. */
 } lth_engine;

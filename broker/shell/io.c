@@ -8,7 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "broker/shell/engine.h"
+#include "broker/shell/dictionary.h"
 #include "broker/shell/peers.h"
 #include "lth/control.h"
 #include "lth/program.h"
@@ -48,6 +48,7 @@ typedef struct io {
     uint32_t n_penalties;
     int signal_fd;
     bool reloading, stopping, stopped;
+    uint64_t public_tried; /* Version that could not be put in force. */
 } io;
 
 static lth_mono clock_mono(void)
@@ -319,7 +320,7 @@ static void reload_begin(io *self)
     lth_node *node = self->engine->node;
     lth_conf_errors errors = {0};
     lth_diag diag = {0};
-    lth_err err = lth_node_conf_load(node, &self->engine->next_conf, &errors, &diag);
+    lth_err err = lth_dictionary_load(self->engine, &errors, &diag);
     if (err == LTH_OK)
         err = lth_node_peers_load(node, self->engine->next_conf.broker, &diag);
     lth_conf_errors_each(&errors, false, log_conf_error, &node->log);
@@ -329,10 +330,31 @@ static void reload_begin(io *self)
         lth_node_conf_free(&self->engine->next_conf);
         return;
     }
+    lth_dictionary_fault(self->engine, 0, NULL, NULL);
     self->parent.backoff = 0;
     self->parent.retry_at = 0;
     /* Nothing new enters the ring until it is empty and the writer has switched. */
     self->reloading = true;
+}
+
+/* A whole publication is in the store: the schema, and what refers to it, is built anew. */
+static void apply_published(io *self)
+{
+    lth_engine *engine = self->engine;
+    uint64_t held = atomic_load(&engine->public_held);
+    if (held == 0 || held == lth_engine_conf(engine)->schema.dict_ver || held == self->public_tried)
+        return;
+    lth_conf_errors errors = {0};
+    lth_diag diag = {0};
+    lth_err err = lth_dictionary_load(engine, &errors, &diag);
+    lth_dictionary_fault(engine, held, &errors, err == LTH_OK ? NULL : &diag);
+    lth_conf_errors_each(&errors, false, log_conf_error, &engine->node->log);
+    lth_conf_errors_fini(&errors);
+    self->public_tried = held;
+    self->reloading = err == LTH_OK;
+    lth_log_event(&engine->node->log, err == LTH_OK ? LTH_LEVEL_NOTICE : LTH_LEVEL_ERROR,
+                  err == LTH_OK ? "dictionary_loaded" : "dictionary_refused", "version=%llu",
+                  (unsigned long long)held);
 }
 
 static void quiesce(io *self)
@@ -395,6 +417,8 @@ static bool io_round(io *self)
     outgoing(self);
     if (self->engine->node->has_parent)
         parent_watch(self);
+    if (intake_open(self))
+        apply_published(self);
     if (!intake_open(self)) {
         quiesce(self);
         return false;

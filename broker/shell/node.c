@@ -1,5 +1,7 @@
 #include "broker/shell/node.h"
 
+#include "broker/shell/dictionary.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -86,11 +88,12 @@ static lth_err same_place(const lth_node *node, const lth_broker_conf *conf, lth
                            "the node's own organisation or its parent changed: restart it");
 }
 
-lth_err lth_node_conf_load(const lth_node *node, lth_node_conf *out, lth_conf_errors *errors,
-                           lth_diag *diag)
+lth_err lth_node_conf_load(const lth_node *node, lth_node_conf *out,
+                           const lth_public_set *published, lth_conf_errors *errors, lth_diag *diag)
 {
     memset(out, 0, sizeof(*out));
-    lth_err err = lth_conf_load_broker(&out->owner, &out->broker, node->path, errors);
+    lth_err err =
+        lth_conf_load_broker_with(&out->owner, &out->broker, node->path, published, errors);
     if (err != LTH_OK)
         return lth_fail(diag, err, "%s: %s", node->path, lth_err_text(err));
     if (lth_registry_find_code(&out->broker->registry, out->broker->node.org) == NULL) {
@@ -116,7 +119,11 @@ lth_err lth_node_open(lth_node *node, const char *path, lth_conf_errors *errors,
         return lth_fail(diag, LTH_E_CONFIG, "node directory path is too long");
     memcpy(node->path, path, strlen(path) + 1);
     pthread_rwlock_init(&node->peers_lock, NULL);
-    lth_err err = lth_node_conf_load(node, &node->conf, errors, diag);
+    lth_public_set published;
+    lth_err err = lth_dictionary_peek(&published, path, errors, diag);
+    if (err == LTH_OK)
+        err = lth_node_conf_load(node, &node->conf, &published, errors, diag);
+    lth_public_set_fini(&published);
     if (err != LTH_OK)
         return err;
     const lth_broker_conf *conf = node->conf.broker;

@@ -51,7 +51,8 @@ void lth_node_close(lth_node *node);
 
 /** Load a new configuration beside the one in force. */
 LTH_MUST_USE lth_err lth_node_conf_load(const lth_node *node, lth_node_conf *out,
-                                        lth_conf_errors *errors, lth_diag *diag);
+                                        const lth_public_set *published, lth_conf_errors *errors,
+                                        lth_diag *diag);
 void lth_node_conf_free(lth_node_conf *conf);
 
 /** Read peers/ again: certificates that do not chain, or whose org is unknown, are left out with a
