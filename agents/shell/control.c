@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "agents/shell/engine.h"
+#include "agents/shell/dictionary.h"
 
 #define ROWS_A_STEP 100u
 
@@ -250,6 +250,7 @@ static void verb_status(void *ctx, lth_control_call *call, const json_t *request
     if (state == NULL)
         return;
     lth_control_row(call, node_row(ctx));
+    lth_control_row(call, lth_dictionary_row(ctx));
     const lth_post *carrier = lth_hosted_post(ctx, LTH_POST_CARRIER);
     if (carrier != NULL)
         lth_control_row(call, json_pack("{s:s,s:s,s:o}", "kind", "carrier", "org",
@@ -359,6 +360,7 @@ static void verb_scan(void *ctx, lth_control_call *call, const json_t *request)
 
 const lth_control_verb lth_engine_verbs[] = {
     {"status", verb_status},
+    {"dictionary_status", lth_verb_dictionary_status},
     {"held_list", verb_held_list},
     {"held_show", verb_held_show},
     {"scan", verb_scan},

@@ -1,4 +1,4 @@
-#include "agents/shell/engine.h"
+#include "agents/shell/dictionary.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,6 +40,7 @@ lth_err lth_engine_start(lth_engine *self, const char *path, lth_log log, lth_co
                          lth_diag *diag)
 {
     lth_now now = lth_platform_now();
+    lth_public_set published = {0};
     *self = (lth_engine){.log = log, .signals = lth_platform_signals(), .started = now.mono};
     self->watchdog = lth_platform_watchdog();
     self->tidy_due = now.mono + TIDY_EVERY;
@@ -48,7 +49,10 @@ lth_err lth_engine_start(lth_engine *self, const char *path, lth_log log, lth_co
     lth_err err =
         lth_platform_capture_path(self->children.program, sizeof self->children.program, diag);
     if (!err)
-        err = lth_agent_node_open(&self->node, path, errors, diag);
+        err = lth_dictionary_peek(&published, path, errors, diag);
+    if (!err)
+        err = lth_agent_node_open(&self->node, path, &published, errors, diag);
+    lth_public_set_fini(&published);
     if (!err)
         err = schools_new(self, diag);
     if (!err)
@@ -142,10 +146,16 @@ static void replace(lth_engine *self, lth_agent_node *next)
 void lth_engine_reload(lth_engine *self)
 {
     static lth_agent_node next; /* 4 KiB path */
+    lth_public_set published;
     lth_conf_errors errors = {0};
     lth_diag diag = {0};
     lth_platform_notify("RELOADING=1");
-    lth_err err = lth_agent_node_open(&next, self->node.path, &errors, &diag);
+    next = (lth_agent_node){0};
+    lth_err err = lth_dictionary_read(&published, self, &diag);
+    if (!err)
+        err = lth_agent_node_open(&next, self->node.path, &published, &errors, &diag);
+    lth_public_set_fini(&published);
+    lth_dictionary_tried(self, err, &errors, &diag);
     if (!err && fits(self, &next)) {
         replace(self, &next);
     } else {
@@ -249,6 +259,8 @@ static void end_turn(lth_engine *self)
         lth_engine_begin_rounds(self);
         lth_hosted_turn(self, now);
     }
+    if (self->fatal == LTH_OK && self->txn == NULL && lth_dictionary_due(self))
+        lth_engine_reload(self);
     if (self->trim && self->txn == NULL && lth_children_busy(&self->children) == 0 &&
         lth_agent_deadline(self->core) > now)
         rest(self);

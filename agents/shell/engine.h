@@ -53,6 +53,8 @@ struct lth_engine {
     lth_mono watchdog, watchdog_due, tidy_due, started;
     bool bulk;                  /**< Steps were large since the store was opened. */
     bool trim;                  /**< Memory of a round can go back. */
+    uint64_t dictionary_tried;  /**< Version of the public stream that was tried last. */
+    char dictionary_fault[LTH_DIAG_TEXT_SIZE]; /**< Why it is not in force; "" = it is. */
     struct lth_check *checks;   /**< `source check` under way. */
     struct lth_answer *answers; /**< Answer workbooks under way. */
 };

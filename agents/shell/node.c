@@ -206,9 +206,11 @@ static lth_err schools_new(lth_agent_node *self, lth_diag *diag)
 
 /* ---- the whole ---- */
 
-static lth_err open_all(lth_agent_node *self, lth_conf_errors *errors, lth_diag *diag)
+static lth_err open_all(lth_agent_node *self, const lth_public_set *published,
+                        lth_conf_errors *errors, lth_diag *diag)
 {
-    lth_err loaded = lth_conf_load_agent(&self->owner, &self->conf, self->path, errors);
+    lth_err loaded =
+        lth_conf_load_agent_with(&self->owner, &self->conf, self->path, published, errors);
     if (loaded)
         return lth_fail(diag, loaded, "%s: %s", self->path, lth_err_text(loaded));
     const lth_org *org = lth_registry_find_code(&self->conf->registry, self->conf->node.org);
@@ -229,13 +231,14 @@ static lth_err open_all(lth_agent_node *self, lth_conf_errors *errors, lth_diag 
     return err;
 }
 
-lth_err lth_agent_node_open(lth_agent_node *out, const char *path, lth_conf_errors *errors,
+lth_err lth_agent_node_open(lth_agent_node *out, const char *path,
+                            const lth_public_set *published, lth_conf_errors *errors,
                             lth_diag *diag)
 {
     *out = (lth_agent_node){0};
     if (lth_format(out->path, sizeof out->path, "%s", path) != strlen(path))
         return lth_fail(diag, LTH_E_CONFIG, "--node: đường dẫn quá dài / path too long");
-    return open_all(out, errors, diag);
+    return open_all(out, published, errors, diag);
 }
 
 void lth_agent_node_close(lth_agent_node *self)

@@ -28,7 +28,8 @@ typedef struct lth_agent_node {
 /** Load all of it and check that it fits together. LTH_E_CONFIG with @p errors filled, or with
  * @p diag (then errors->n is 0) as any other error. Close it whatever is returned. */
 LTH_MUST_USE lth_err lth_agent_node_open(lth_agent_node *out, const char *path,
-                                         lth_conf_errors *errors, lth_diag *diag);
+                                         const lth_public_set *published, lth_conf_errors *errors,
+                                         lth_diag *diag);
 void lth_agent_node_close(lth_agent_node *self);
 /** Index of the school with this code; n_schools if it is not served here. */
 uint32_t lth_agent_node_school(const lth_agent_node *self, lth_slice code);
