@@ -237,9 +237,18 @@ class Workbook:
         self.code, self.random = code, random.Random(f"{seed} {code} workbook")
         self.headers = [h for h in HEADERS if org_column or h != "Mã trường"]
         self.prefix = f"999{self.random.randrange(10**6):06d}"
+        self.people = set()
         self.rows = [self.row(i) for i in range(1, pupils + 1)]
 
     def row(self, i):
+        """A pupil whom nobody takes for another: no two have the same name, birthday and class."""
+        row = self.anybody(i)
+        while (person := (row["Họ và tên"], row["Ngày sinh"], row["Lớp"])) in self.people:
+            row = self.anybody(i)
+        self.people.add(person)
+        return row
+
+    def anybody(self, i):
         pick = self.random.choice
         return {"Mã trường": self.code, "Mã học sinh": f"{self.prefix}{i:05d}",
                 "Họ và tên": f"{pick(FAMILY)} {pick(MIDDLE)} {pick(GIVEN)}",
