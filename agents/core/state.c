@@ -181,6 +181,7 @@ lth_err lth_agent__rejudge(agent_ctx *c)
     c->scan = &scan;
     err = err == LTH_OK ? lth_cursor_open(c->txn, LTH_A_state, &cursor) : err;
     if (err != LTH_OK) {
+        c->scan = NULL;
         return err;
     }
     err = lth_agent__spool_after(c, cursor, &c->table->judged_to, &key, &value);
