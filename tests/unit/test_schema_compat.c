@@ -377,6 +377,43 @@ static void test_changes(void **state)
     }
 }
 
+/* A newer author's record at an older node is held, never merged without what it says: a dataset
+ * that is unknown waits for its definition, an unknown field or group is a fault of the group; once
+ * the newer definition is here the same bytes are good. */
+static void test_newer_author(void **state)
+{
+    (void)state;
+    static const uint8_t salt[16];
+    static const char key[] = "\x3a\x01x\x40\xd7\xa3\xcd\x09", fresh[] = "\xc2\x02\x01n";
+    draft d;
+    begin(&d);
+    add_group(&d, false);
+    finish(&d);
+    const lth_schema newer = {.datasets = &d.ds, .n_datasets = 1};
+    lth_findings found;
+    lth_record_view r = {
+        .form = LTH_FORM_FULL, .header = {.op = LTH_OP_STATE, .dataset = 7}, .n_groups = 4};
+    r.groups[0] = (lth_group_view){KIT_MAIN, true, salt, NULL, KIT_BYTES("\x0a\x03Lan")};
+    r.groups[1] = (lth_group_view){KIT_KEY, true, salt, NULL, KIT_BYTES(key)};
+    r.groups[2] = (lth_group_view){KIT_SECRET, true, salt, NULL, KIT_BYTES("")};
+    r.groups[3] = (lth_group_view){30, true, salt, NULL, KIT_BYTES(fresh)};
+    assert_int_equal(lth_record_judge(&newer, &r, NULL, &found), LTH_REFUSE_none);
+    assert_int_equal(lth_record_judge(&kit_schema, &r, NULL, &found), LTH_REFUSE_bad_group);
+    assert_int_equal(found.items[0].group, 30);
+
+    begin(&d);
+    add_field(&d, KIT_SECRET, false);
+    finish(&d);
+    r.n_groups = 3;
+    r.groups[2].value = KIT_BYTES(fresh);
+    assert_int_equal(lth_record_judge(&newer, &r, NULL, &found), LTH_REFUSE_none);
+    assert_int_equal(lth_record_judge(&kit_schema, &r, NULL, &found), LTH_REFUSE_bad_group);
+    assert_int_equal(found.items[0].group, KIT_SECRET);
+    assert_int_equal(found.items[0].field, 40);
+    r.header.dataset = 8;
+    assert_int_equal(lth_record_judge(&kit_schema, &r, NULL, &found), LTH_REFUSE_await_definition);
+}
+
 /* ---- the dictionary that is shipped, against its first definitions ---- */
 
 typedef struct loaded {
@@ -533,6 +570,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_newer_author),
         cmocka_unit_test(test_shipped),
         cmocka_unit_test(test_golden),
     };
