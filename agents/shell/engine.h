@@ -51,12 +51,12 @@ struct lth_engine {
     bool unpumped;             /**< The outbox was not looked at, or not to its end. */
     lth_mono hold_until, hold; /**< No new rounds before, after the store was full. */
     lth_mono watchdog, watchdog_due, tidy_due, started;
-    bool bulk;                  /**< Steps were large since the store was opened. */
-    bool trim;                  /**< Memory of a round can go back. */
-    uint64_t dictionary_tried;  /**< Version of the public stream that was tried last. */
+    bool bulk;                 /**< Steps were large since the store was opened. */
+    bool trim;                 /**< Memory of a round can go back. */
+    uint64_t dictionary_tried; /**< Version of the public stream that was tried last. */
     char dictionary_fault[LTH_DIAG_TEXT_SIZE]; /**< Why it is not in force; "" = it is. */
-    struct lth_check *checks;   /**< `source check` under way. */
-    struct lth_answer *answers; /**< Answer workbooks under way. */
+    struct lth_check *checks;                  /**< `source check` under way. */
+    struct lth_answer *answers;                /**< Answer workbooks under way. */
 };
 
 /** Everything up to the first turn. On failure @p errors or @p diag say why (as in

@@ -231,9 +231,8 @@ static lth_err open_all(lth_agent_node *self, const lth_public_set *published,
     return err;
 }
 
-lth_err lth_agent_node_open(lth_agent_node *out, const char *path,
-                            const lth_public_set *published, lth_conf_errors *errors,
-                            lth_diag *diag)
+lth_err lth_agent_node_open(lth_agent_node *out, const char *path, const lth_public_set *published,
+                            lth_conf_errors *errors, lth_diag *diag)
 {
     *out = (lth_agent_node){0};
     if (lth_format(out->path, sizeof out->path, "%s", path) != strlen(path))
