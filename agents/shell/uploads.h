@@ -27,6 +27,7 @@
  *                fault: {code, vi, en}|null, gone, old, known}],
  *      tiers: [{org, name, kind, received}]}        every tier on the path up, received null before
  * F = {row, dataset, column, severity: error|warning|blocks|question, code, rule, text: {vi, en},
- *      hash, record, accepted, candidates: [{record, text}], tier: org code of who holds it, or null}
+ *      hash, record, accepted, candidates: [{record, text}], tier: org code of who holds it, or
+ * null}
  */
 #pragma once
