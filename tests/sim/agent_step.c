@@ -9,8 +9,9 @@ typedef struct step {
     lth_txn *txn;
     lth_now now;
     lth_err err;
-    bool taken[SIM_SCHOOLS_MAX];     /**< A scan went on in this step. */
-    uint64_t clean[SIM_SCHOOLS_MAX]; /**< Bit per table handed over completely. */
+    bool taken[SIM_SCHOOLS_MAX];                   /**< A scan went on in this step. */
+    uint64_t clean[SIM_SCHOOLS_MAX];               /**< Bit per table handed over completely. */
+    uint32_t known[SIM_SCHOOLS_MAX][SIM_DATASETS]; /**< Rows that must outlive an empty scan. */
 } step;
 
 static void handle(step *st, const lth_agent_event *event)
@@ -46,6 +47,49 @@ static void take_one(step *st)
     free(in.checked);
 }
 
+/* ---- guards ---- */
+
+static uint32_t rows_known(step *st, uint32_t slot, uint32_t table)
+{
+    uint8_t prefix[10];
+    lth_cursor *cursor;
+    lth_slice key, value;
+    uint32_t n = 0;
+    memcpy(prefix, st->node->schools[slot].org.b, 8);
+    lth_put16(prefix + 8, sim_datasets[table]);
+    if (lth_cursor_open(st->txn, LTH_A_map, &cursor) != LTH_OK) {
+        return 0;
+    }
+    lth_err err = lth_cursor_seek(cursor, lth_slice_of(prefix, sizeof prefix), &key, &value);
+    while (err == LTH_OK && memcmp(key.p, prefix, sizeof prefix) == 0) {
+        n++;
+        err = lth_cursor_next(cursor, &key, &value);
+    }
+    lth_cursor_close(&cursor);
+    return n;
+}
+
+/* A table that was read empty ends nothing before a person says so; after the first word it may,
+ * because a store that went back may hold that word again. */
+static void watch_empty(step *st, uint32_t slot, const sim_scan *scan)
+{
+    bool empty = scan->fails == LTH_SCAN_none && scan->n == 0;
+    bool allowed = st->node->confirmed[slot][scan->table];
+    st->known[slot][scan->table] = empty && !allowed ? rows_known(st, slot, scan->table) : 0;
+}
+
+static void check_empty(step *st)
+{
+    for (uint32_t i = 0; i < st->node->n_schools; i++) {
+        for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+            if (st->known[i][t] > 0 && rows_known(st, i, t) < st->known[i][t]) {
+                sim_fail(st->s, SIM_CORRECTNESS, "an emptied table waits for a person",
+                         "node %u school %u dataset %u", st->node->index, i, sim_datasets[t]);
+            }
+        }
+    }
+}
+
 static void end_of_table(step *st, uint32_t slot)
 {
     sim_scan *scan = &st->node->scans[slot];
@@ -56,6 +100,7 @@ static void end_of_table(step *st, uint32_t slot)
                              .detail = "simulated"};
     bool dies = scan->fails != LTH_SCAN_none && scan->dies;
     if (!dies) {
+        watch_empty(st, slot, scan);
         handle(st, &event);
         st->clean[slot] |= scan->fails == LTH_SCAN_none ? UINT64_C(1) << scan->table : 0;
     }
@@ -115,6 +160,7 @@ static void confirm_guards(step *st, uint32_t slot)
                                    .by = lth_slice_of("person", 6),
                                    .reason = lth_slice_of("seen", 4)};
         handle(st, &(lth_agent_event){.kind = LTH_AEVENT_ACT, .school = slot, .act = &act});
+        st->node->confirmed[slot][t] = true;
     }
 }
 
@@ -262,5 +308,6 @@ void sim_agent_step(sim *s, sim_node *node)
         sim_node_failed(s, node, st.err);
         return;
     }
+    check_empty(&st);
     finish(&st);
 }

@@ -174,6 +174,7 @@ typedef struct sim_node {
     uint32_t n_schools;
     lth_agent_table tables[SIM_DATASETS];
     sim_scan scans[SIM_SCHOOLS_MAX];
+    bool confirmed[SIM_SCHOOLS_MAX][SIM_DATASETS]; /**< A person let a guard's work be done. */
 } sim_node;
 
 /* ---- network: one link per node that dials out ---- */
