@@ -4,6 +4,7 @@
 
 #define RELATIONS_MAX 1024u
 #define FORMATS_MAX   2048u
+#define ENTRIES_MAX   1024u /* sheets of any kind */
 #define STYLES_MAX    65536u
 #define ID_MAX        64u
 
@@ -38,6 +39,7 @@ struct lth_sheet__book {
     char folder[LTH_SHEET__PATH_MAX]; /* Of the workbook's part, with its slash. */
     uint32_t n_relations;
     relation relations[RELATIONS_MAX];
+    uint32_t n_entries;
     uint32_t n_formats;
     custom_format formats[FORMATS_MAX];
     bool in_formats, in_cells, in_string, in_text, in_phonetic;
@@ -138,11 +140,19 @@ static void workbook_start(void *ctx, const char *name, const char **attributes)
     if (is(name, "workbookPr")) {
         b->x->is_1904 = lth_sheet__xml_true(lth_sheet__xml_attribute(attributes, "date1904"));
     }
+    if (!is(name, "sheet")) {
+        return;
+    }
+    if (++b->n_entries > ENTRIES_MAX) {
+        lth_sheet__xml_stop(&b->xml, lth_sheet__fault(b->xml.to, LTH_SHEET_FAULT_too_large,
+                                                      "more than %u sheets", ENTRIES_MAX));
+        return;
+    }
     const char *title = lth_sheet__xml_attribute(attributes, "name");
     const char *state = lth_sheet__xml_attribute(attributes, "state");
     const char *id = lth_sheet__xml_attribute(attributes, "id");
     bool hidden = state != NULL && !is(state, "visible");
-    if (!is(name, "sheet") || title == NULL || id == NULL || hidden) {
+    if (title == NULL || id == NULL || hidden) {
         return;
     }
     const relation *r = find(b, SHEET, id);

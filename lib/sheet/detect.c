@@ -6,6 +6,9 @@
 #define GOOD_PERCENT 90u
 /* Another encoding in which this share of the words is good too leaves a doubt. */
 #define OTHER_PERCENT 40u
+/* Of text that is Unicode already, so many of the words must have a letter that Vietnamese has not:
+ * "Hoàng" is no VNI for "Hồng". */
+#define STRANGE_PERCENT 25u
 
 /* Is the word at hand good Vietnamese in that encoding? @p hash of its letters. */
 static bool is_good(const lth_sheet__detector *self, lth_sheet__legacy legacy, uint32_t *hash)
@@ -46,9 +49,21 @@ static void remember(lth_sheet__detector *self, lth_sheet__legacy legacy, uint32
     }
 }
 
+/* Letters of Latin-1 that Vietnamese has too: À Á Â Ã È É Ê Ì Í Ò Ó Ô Õ Ù Ú Ý and the small ones.
+ */
+static bool is_strange(uint8_t c)
+{
+    static const uint32_t VIETNAMESE = 0x263c370fu; /* a bit for each letter from U+00C0 */
+    return c >= 0x80 && (c < 0xc0 || (VIETNAMESE >> (c & 0x1f) & 1) == 0);
+}
+
 static void end_word(lth_sheet__detector *self)
 {
-    bool counts = self->word_high && self->n_unicode == 0;
+    bool counts = self->word_high && self->n_unicode == 0, strange = false;
+    for (uint32_t i = 0; i < self->word_n; i++) {
+        strange = strange || is_strange(self->word[i]);
+    }
+    self->n_strange += counts && strange;
     for (int i = LTH_SHEET__CP1258; counts && i < LTH_SHEET__N_LEGACY; i++) {
         uint32_t hash = 0;
         lth_sheet__legacy legacy = (lth_sheet__legacy)i;
@@ -116,7 +131,8 @@ static bool is_sure(const lth_sheet__detector *self, int legacy)
 lth_sheet__legacy lth_sheet__detected(lth_sheet__detector *self, bool bytes)
 {
     lth_sheet__detect_char(self, ' ');
-    if (self->n_unicode > 0) {
+    uint64_t n_words = (uint64_t)self->good[LTH_SHEET__VNI] + self->bad[LTH_SHEET__VNI];
+    if (self->n_unicode > 0 || (!bytes && self->n_strange * 100 < n_words * STRANGE_PERCENT)) {
         return LTH_SHEET__UNICODE;
     }
     int first = bytes ? LTH_SHEET__CP1258 : LTH_SHEET__TCVN3;

@@ -59,7 +59,7 @@ bool lth_sheet__fits(lth_slice text);
 /* ---- merged areas ---- */
 
 #define LTH_SHEET__MERGES    1024u /* Areas kept... */
-#define LTH_SHEET__MERGE_ROW 64u   /* ...of those that begin at most in this row: headers. */
+#define LTH_SHEET__MERGE_ROW 64u   /* ...for the rows up to this one: headers. */
 
 typedef struct lth_sheet__merge {
     uint32_t row_first, row_last, column_first, column_last; /* rows from 1, columns from 0 */
@@ -140,6 +140,7 @@ typedef struct lth_sheet__detector {
     uint32_t n_distinct[LTH_SHEET__N_LEGACY]; /* Counted up to LTH_SHEET__DISTINCT_MIN. */
     uint32_t distinct[LTH_SHEET__N_LEGACY][LTH_SHEET__DISTINCT_MIN];
     uint64_t n_unicode; /* Vietnamese characters that no old encoding gives. */
+    uint64_t n_strange; /* Words with a letter of Latin-1 that Vietnamese has not. */
     uint64_t n_high;    /* Characters U+0080 to U+00FF. */
     uint8_t word[LTH_SHEET__WORD_MAX];
     uint32_t word_n;

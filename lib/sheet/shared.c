@@ -10,7 +10,7 @@ void lth_sheet__merges_add(lth_sheet__merges *self, lth_sheet__merge area)
 
 void lth_sheet__merges_apply(const lth_sheet__merges *self, lth_sheet__row *row)
 {
-    for (uint32_t i = 0; i < self->n; i++) {
+    for (uint32_t i = 0; i < self->n && row->number <= LTH_SHEET__MERGE_ROW; i++) {
         const lth_sheet__merge *m = &self->areas[i];
         bool here = row->number >= m->row_first && row->number <= m->row_last;
         uint32_t end =

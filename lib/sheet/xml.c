@@ -2,7 +2,8 @@
 
 #include "legacy.h"
 
-#define PIECE (16 * 1024)
+#define PIECE     (16 * 1024)
+#define TOKEN_MAX (1024 * 1024) /* bytes of one tag or comment: expat keeps it whole in memory */
 
 const char *lth_sheet__xml_local(const char *name)
 {
@@ -123,6 +124,7 @@ lth_err lth_sheet__xml_begin(lth_sheet__xml *self, const lth_sheet__report *to)
     }
     self->err = LTH_OK;
     self->depth = 0;
+    self->n_fed = 0;
     self->stopped = false;
     self->ended = false;
     XML_SetUserData(self->parser, self);
@@ -153,8 +155,13 @@ static lth_err feed(lth_sheet__xml *self, enum XML_Status *status, const lth_she
         return (lth_err)n;
     }
     self->ended = n == 0;
+    self->n_fed += n;
     *status = XML_ParseBuffer(self->parser, n, n == 0);
-    return LTH_OK;
+    XML_Index at = XML_GetCurrentByteIndex(self->parser);
+    return *status == XML_STATUS_OK && at >= 0 && self->n_fed - at > TOKEN_MAX
+               ? lth_sheet__fault(to, LTH_SHEET_FAULT_unreadable, "a tag of more than %d bytes",
+                                  TOKEN_MAX)
+               : LTH_OK;
 }
 
 static lth_err parse_error(lth_sheet__xml *self, const lth_sheet__report *to)

@@ -19,6 +19,7 @@ typedef struct lth_sheet__xml {
     void (*text)(void *ctx, const char *text, int n);
     const lth_sheet__report *to; /* During a call of lth_sheet__xml_run(). */
     lth_err err;                 /* Set by lth_sheet__xml_stop(). */
+    int64_t n_fed;               /* Bytes given to expat. */
     uint32_t depth;
     bool stopped, ended;
 } lth_sheet__xml;

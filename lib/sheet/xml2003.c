@@ -205,7 +205,7 @@ static void end_cell(xml2003 *x)
     if (x->across > 0 && x->down > 0) {
         x->area.row_last = x->last_row + x->down;
         x->area.first = x->column + 1;
-        x->area.last = last;
+        x->area.last = last < LTH_SHEET_COLUMNS_MAX ? last : LTH_SHEET_COLUMNS_MAX - 1;
     }
     x->column = last + 1;
     if (err != LTH_OK) {

@@ -140,6 +140,30 @@ static void a_lying_size_is_found_out(void **state)
     lth_buf_fini(&xml);
 }
 
+/* expat would keep a comment whole. */
+static void a_huge_tag_is_refused(void **state)
+{
+    (void)state;
+    char path[64];
+    lth_buf xml;
+    uint32_t seed = 1;
+    lth_buf_init(&xml, 4u << 20);
+    add(&xml, "<worksheet><!--");
+    for (uint32_t i = 0; i < 2u << 20; i++) {
+        uint8_t letter = (uint8_t)('a' + (seed >> 24) % 26);
+        assert_int_equal(lth_buf_add(&xml, &letter, 1), LTH_OK);
+        seed = seed * 1664525u + 1013904223u;
+    }
+    add(&xml, "--><sheetData/></worksheet>");
+    make(path, xml.p, xml.n);
+    lth_buf_fini(&xml);
+    size_t n = 0;
+    uint8_t *bytes = read_bytes(path, &n);
+    (void)unlink(path);
+    assert_int_equal(read_through(bytes, n), LTH_SHEET_FAULT_unreadable);
+    free(bytes);
+}
+
 static void a_file_over_the_limit_is_not_read(void **state)
 {
     (void)state;
@@ -180,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_zip_bomb_is_refused_unopened),
         cmocka_unit_test(a_lying_size_is_found_out),
+        cmocka_unit_test(a_huge_tag_is_refused),
         cmocka_unit_test(a_file_over_the_limit_is_not_read),
         cmocka_unit_test(what_is_no_file_is_an_io_error),
         cmocka_unit_test(names_and_texts_are_complete),

@@ -93,10 +93,9 @@ typedef struct lth_sheet_row {
     uint32_t n_cells; /**< Up to the last cell that is not empty or is covered by a merged area;
                          0 never comes. */
     const lth_sheet_cell *cells; /**< A merged area has its value in its first cell only. */
-    const uint8_t
-        *merged; /**< Per cell 1: covered by a merged area that began to the left; such
-                    headers are filled by the reader of headers. NULL: none in this row. Only areas
-                    that begin in the first 64 rows are known in XLSX and XLS. */
+    const uint8_t *merged; /**< Per cell 1: covered by a merged area that began to the left; such
+                              headers are filled by the reader of headers. NULL: none in this row.
+                              In XLSX and XLS only for the first 64 rows. */
 } lth_sheet_row;
 
 typedef struct lth_sheet lth_sheet;
