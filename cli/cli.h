@@ -85,6 +85,10 @@ int lth_cli_conf_docs(const lth_cli *cli);
 int lth_cli_dataset_proto(const lth_cli *cli);
 int lth_cli_dataset_compare(const lth_cli *cli);
 int lth_cli_dictionary(const lth_cli *cli);
+int lth_cli_dictionary_publish(const lth_cli *cli);
+int lth_cli_dictionary_status(const lth_cli *cli);
+/** The row "dictionary" of `status`, one line. */
+void lth_cli_print_dictionary(const lth_cli *cli, const json_t *row);
 int lth_cli_dataset_list(const lth_cli *cli);
 int lth_cli_status(const lth_cli *cli);
 int lth_cli_counts(const lth_cli *cli);

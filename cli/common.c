@@ -54,27 +54,16 @@ bool lth_cli_is_agent(const char *dir)
 /* Control socket named by the YAML of a node's directory. */
 static int socket_of_directory(const lth_cli *cli, const char *dir, char *out, size_t size)
 {
-    lth_conf *owner = NULL;
     lth_conf_errors errors = {0};
-    const lth_broker_conf *broker = NULL;
-    const lth_agent_conf *agent = NULL;
-    const char *control = NULL;
-    lth_err err;
-    if (lth_cli_is_agent(dir)) {
-        err = lth_conf_load_agent(&owner, &agent, dir, &errors);
-        control = err == LTH_OK ? agent->control : NULL;
-    } else {
-        err = lth_conf_load_broker(&owner, &broker, dir, &errors);
-        control = err == LTH_OK ? broker->listen_control : NULL;
-    }
-    if (control == NULL)
+    bool agent = lth_cli_is_agent(dir);
+    lth_err err = lth_conf_path_of(out, size, dir, agent ? "agent.yaml" : "broker.yaml",
+                                   agent ? "node" : "listen", "control", &errors);
+    if (err != LTH_OK)
         return lth_cli_conf_errors(cli, &errors);
-    int status = strlen(control) < size ? 0 : 2;
-    if (status == 0)
-        memcpy(out, control, strlen(control) + 1);
     lth_conf_errors_fini(&errors);
-    lth_conf_free(&owner);
-    return status;
+    return out[0] != '\0' ? 0
+                          : lth_cli_fail(cli, 2, "cấu hình không nói socket điều khiển",
+                                         "the configuration names no control socket", dir);
 }
 
 int lth_cli_socket(const lth_cli *cli, char *out, size_t size)

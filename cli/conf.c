@@ -32,8 +32,10 @@ int lth_cli_conf_check(const lth_cli *cli)
     lth_conf_errors errors = {0};
     const lth_broker_conf *broker;
     const lth_agent_conf *agent;
-    lth_err err = lth_cli_is_agent(dir) ? lth_conf_load_agent(&owner, &agent, dir, &errors)
-                                        : lth_conf_load_broker(&owner, &broker, dir, &errors);
+    const lth_public_set none = {.version = 0};
+    lth_err err = lth_cli_is_agent(dir)
+                      ? lth_conf_load_agent_with(&owner, &agent, dir, &none, &errors)
+                      : lth_conf_load_broker_with(&owner, &broker, dir, &none, &errors);
     int status = checked(cli, err, &errors, dir);
     lth_conf_free(&owner);
     return status;

@@ -28,6 +28,7 @@ static const char *const accept_options[] = {
 static const char *const status_options[] = {"--check", NULL};
 static const char *const list_options[] = {"--org=", NULL};
 static const char *const show_options[] = {"--proof=", "--force", NULL};
+static const char *const publish_options[] = {"--by=", "--reason=", "--dry-run", NULL};
 static const char *const verify_options[] = {"--root=", NULL};
 
 static const lth_cli_verb verbs[] = {
@@ -65,6 +66,13 @@ static const lth_cli_verb verbs[] = {
      "định nghĩa mới còn đọc được bản ghi của định nghĩa cũ không",
      "does the newer definition still read records of the older one", no_options,
      lth_cli_dataset_compare},
+    {"dictionary publish", "DIR --by NAME --reason TEXT [--dry-run]",
+     "công bố datasets/ và codelists/ của thư mục; chỉ ở broker của Bộ",
+     "publish the directory's datasets/ and codelists/; at the ministry's broker only",
+     publish_options, lth_cli_dictionary_publish},
+    {"dictionary status", "", "phiên bản từ điển ở nút này và các nút cấp dưới",
+     "version of the dictionary at this node and at those below", no_options,
+     lth_cli_dictionary_status},
     {"dictionary", "[DIR]", "in từ điển dữ liệu: tập dữ liệu, quy tắc, danh mục (Markdown)",
      "print the data dictionary: datasets, rules, code lists (Markdown)", no_options,
      lth_cli_dictionary},

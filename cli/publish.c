@@ -83,12 +83,12 @@ int lth_cli_dictionary_publish(const lth_cli *cli)
 
 /* ---- status ---- */
 
-static void print_dictionary(const lth_cli *cli, const json_t *row)
+void lth_cli_print_dictionary(const lth_cli *cli, const json_t *row)
 {
-    printf(lth_cli_say(cli, "%s: đang dùng phiên bản %lld, đã có %lld, nguồn %s",
-                       "%s: version %lld in force, %lld held, author %s"),
-           lth_cli_str(row, "org"), (long long)lth_cli_int(row, "applied"),
-           (long long)lth_cli_int(row, "held"), lth_cli_str(row, "author"));
+    printf(lth_cli_say(cli, "  từ điển: đang dùng phiên bản %lld, đã có %lld, nguồn %s",
+                       "  dictionary: version %lld in force, %lld held, author %s"),
+           (long long)lth_cli_int(row, "applied"), (long long)lth_cli_int(row, "held"),
+           lth_cli_str(row, "author"));
     if (!json_is_true(json_object_get(row, "author_here")))
         printf(lth_cli_say(cli, ", cấp trên có %lld", ", the parent holds %lld"),
                (long long)lth_cli_int(row, "above"));
@@ -126,7 +126,7 @@ int lth_cli_dictionary_status(const lth_cli *cli)
             if (strcmp(lth_cli_str(row, "kind"), "reader") == 0)
                 print_reader(cli, row);
             else
-                print_dictionary(cli, row);
+                lth_cli_print_dictionary(cli, row);
         }
     }
     json_decref(rows);

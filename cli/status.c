@@ -55,6 +55,12 @@ static int badness_table(const json_t *row)
     return (guard ? 4 : bad ? 3 : 0) + (lth_cli_int(row, "invalid") > 0 ? 1 : 0);
 }
 
+static int badness_dictionary(const json_t *row)
+{
+    return (strcmp(lth_cli_str(row, "state"), "ok") != 0 ? 4 : 0) +
+           (json_object_get(row, "fault") != NULL ? 3 : 0);
+}
+
 /* ---- one line per kind ---- */
 
 static void ago(const lth_cli *cli, char *out, size_t size, json_int_t ms)
@@ -242,9 +248,13 @@ static const struct kind {
     int (*badness)(const json_t *row);
     void (*print)(const lth_cli *cli, const json_t *row);
 } kinds[] = {
-    {"node", badness_node, print_node},          {"peer", badness_peer, print_peer},
-    {"origin", badness_origin, print_origin},    {"school", badness_origin, print_school},
-    {"table", badness_table, print_table},       {"upload", badness_upload, print_upload},
+    {"dictionary", badness_dictionary, lth_cli_print_dictionary},
+    {"node", badness_node, print_node},
+    {"peer", badness_peer, print_peer},
+    {"origin", badness_origin, print_origin},
+    {"school", badness_origin, print_school},
+    {"table", badness_table, print_table},
+    {"upload", badness_upload, print_upload},
     {"carrier", badness_carrier, print_carrier},
 };
 

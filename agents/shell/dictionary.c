@@ -26,7 +26,7 @@ lth_err lth_dictionary_peek(lth_public_set *out, const char *path, lth_conf_erro
     const lth_store_options options = {
         .tables = lth_agent_table_names, .n_tables = LTH_A_COUNT, .map_size = PEEK_MAP};
     *out = (lth_public_set){.version = 0};
-    lth_err err = lth_conf_store_of(dir, sizeof dir, path, "agent.yaml", errors);
+    lth_err err = lth_conf_path_of(dir, sizeof dir, path, "agent.yaml", "node", "store", errors);
     if (err)
         return lth_fail(diag, err, "%s: %s", path, lth_err_text(err));
     if (dir[0] == '\0')

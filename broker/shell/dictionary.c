@@ -35,7 +35,7 @@ lth_err lth_dictionary_peek(lth_public_set *out, const char *path, lth_conf_erro
     const lth_store_options options = {
         .tables = lth_broker_table_names, .n_tables = LTH_T_COUNT, .map_size = PEEK_MAP};
     *out = (lth_public_set){.version = 0};
-    lth_err err = lth_conf_store_of(dir, sizeof dir, path, "broker.yaml", errors);
+    lth_err err = lth_conf_path_of(dir, sizeof dir, path, "broker.yaml", "node", "store", errors);
     if (err != LTH_OK)
         return lth_fail(diag, err, "%s: %s", path, lth_err_text(err));
     if (dir[0] == '\0' || access(dir, F_OK) != 0)

@@ -236,8 +236,8 @@ lth_err lth_conf_build_published(lth_conf **owner, const lth_schema **out,
     return err;
 }
 
-lth_err lth_conf_store_of(char *out, size_t size, const char *path, const char *name,
-                          lth_conf_errors *errors)
+lth_err lth_conf_path_of(char *out, size_t size, const char *path, const char *name,
+                         const char *section, const char *key, lth_conf_errors *errors)
 {
     conf_load load;
     conf_file file;
@@ -246,9 +246,9 @@ lth_err lth_conf_store_of(char *out, size_t size, const char *path, const char *
     char *found = begin(&load, errors) ? find_file(&load, path, name) : NULL;
     load.nomem = load.nomem || found == NULL;
     if (found != NULL && lth_conf__file_open(&file, &load, found) && file.root->kind == CONF_MAP) {
-        const conf_node *node = lth_conf__node_find(file.root, "node");
+        const conf_node *node = lth_conf__node_find(file.root, section);
         bool map = node != NULL && node->value != NULL && node->value->kind == CONF_MAP;
-        const conf_node *store = map ? lth_conf__node_find(node->value, "store") : NULL;
+        const conf_node *store = map ? lth_conf__node_find(node->value, key) : NULL;
         bool text = store != NULL && store->value != NULL && store->value->kind == CONF_SCALAR;
         const char *full = text ? lth_conf__path(&file, store->value->text) : NULL;
         if (full != NULL && lth_format(out, size, "%s", full) != strlen(full)) {

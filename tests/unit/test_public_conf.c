@@ -188,7 +188,8 @@ static void a_node_without_definitions_waits_for_them(void **state)
     (void)load(&owner, &none, LTH_E_CONFIG);
     char store[300], expected[300];
     lth_conf_errors errors;
-    must(lth_conf_store_of(store, sizeof store, dir, "broker.yaml", &errors), &errors);
+    must(lth_conf_path_of(store, sizeof store, dir, "broker.yaml", "node", "store", &errors),
+         &errors);
     (void)snprintf(expected, sizeof expected, "%s/st", dir);
     assert_string_equal(store, expected);
     lth_public_set_fini(&set);

@@ -148,10 +148,11 @@ LTH_MUST_USE lth_err lth_conf_load_broker_with(lth_conf **owner, const lth_broke
 LTH_MUST_USE lth_err lth_conf_load_agent_with(lth_conf **owner, const lth_agent_conf **out,
                                               const char *path, const lth_public_set *published,
                                               lth_conf_errors *errors);
-/** node.store of DIR/NAME or of the file itself, before anything else of it is judged; "" when it
- * is not stated. LTH_OK, LTH_E_CONFIG with @p errors filled, LTH_E_NOMEM. */
-LTH_MUST_USE lth_err lth_conf_store_of(char *out, size_t size, const char *path, const char *name,
-                                       lth_conf_errors *errors);
+/** One path of DIR/NAME or of the file itself, before anything else of it is judged; "" when it is
+ * not stated. LTH_OK, LTH_E_CONFIG with @p errors filled, LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_conf_path_of(char *out, size_t size, const char *path, const char *name,
+                                      const char *section, const char *key,
+                                      lth_conf_errors *errors);
 
 /** The upload page (agents/intake). */
 typedef struct lth_intake_conf {
@@ -162,7 +163,7 @@ typedef struct lth_intake_conf {
     const char *proxies;           /**< Addresses, blanks between. */
     const char *name, *help, *url; /**< Words on the page; help, url may be NULL. */
     uint32_t upload_mib, connections, per_address, per_school, per_hour;
-    uint32_t upload_ms, bytes_per_second, idle_ms, session_ms;
+    uint32_t upload_ms, bytes_per_second, idle_ms, session_ms, header_ms, agent_ms;
 } lth_intake_conf;
 /** DIR/intake.yaml, or the file itself; as lth_conf_load_broker(). */
 LTH_MUST_USE lth_err lth_conf_load_intake(lth_conf **owner, const lth_intake_conf **out,
