@@ -18,16 +18,36 @@ typedef struct machine {
     cell stack[EXPR_STACK_MAX];
 } machine;
 
-static const cell NONE = {.kind = CELL_NULL};
+/* Results are written in place and only as far as their kind needs: this is where time goes. */
 
-static cell truth(bool value)
+static void set_null(cell *c)
 {
-    return (cell){.kind = CELL_TRUTH, .number = value};
+    c->kind = CELL_NULL;
 }
 
-static cell whole(int64_t value)
+static void set_truth(cell *c, bool value)
 {
-    return (cell){.kind = CELL_NUMBER, .number = value};
+    c->kind = CELL_TRUTH;
+    c->number = value;
+}
+
+static void set_number(cell *c, int64_t value, uint8_t scale)
+{
+    c->kind = CELL_NUMBER;
+    c->scale = scale;
+    c->number = value;
+}
+
+static void set_date(cell *c, int64_t value)
+{
+    c->kind = CELL_DATE;
+    c->number = value;
+}
+
+static void set_text(cell *c, lth_slice text)
+{
+    c->kind = CELL_TEXT;
+    c->text = text;
 }
 
 static cell *top(machine *m)
@@ -35,16 +55,17 @@ static cell *top(machine *m)
     return &m->stack[m->n - 1];
 }
 
-static void push(machine *m, cell value)
+/* Room for one more. */
+static cell *push(machine *m)
 {
     LTH_ASSERT(m->n < EXPR_STACK_MAX);
-    m->stack[m->n++] = value;
+    return &m->stack[m->n++];
 }
 
-/* The second operand; the first one is then on top. */
-static cell pop(machine *m)
+/* The last operand; the one before it is then on top. It stays readable until the next push. */
+static const cell *pop(machine *m)
 {
-    return m->stack[--m->n];
+    return &m->stack[--m->n];
 }
 
 static bool is(const cell *c, bool value)
@@ -54,45 +75,54 @@ static bool is(const cell *c, bool value)
 
 /* ---- values ---- */
 
-static cell cell_of(const lth_field *field, const lth_value *value)
+static void set_value(cell *out, const lth_field *field, const lth_value *value)
 {
     if (value->kind == LTH_VALUE_NULL) {
-        return NONE;
+        set_null(out);
+        return;
     }
     switch (field->type) {
     case LTH_TYPE_INTEGER:
-        return whole(value->number);
+        set_number(out, value->number, 0);
+        break;
     case LTH_TYPE_DECIMAL:
-        return (cell){.kind = CELL_NUMBER, .scale = field->scale, .number = value->number};
+        set_number(out, value->number, field->scale);
+        break;
     case LTH_TYPE_BOOL:
-        return truth(value->number != 0);
+        set_truth(out, value->number != 0);
+        break;
     case LTH_TYPE_DATE:
-        return (cell){.kind = CELL_DATE, .number = value->number};
+        set_date(out, value->number);
+        break;
     default:
-        return (cell){.kind = CELL_TEXT, .text = value->text};
+        set_text(out, value->text);
     }
 }
 
 static void on_field(machine *m, const instruction *in)
 {
-    push(m, cell_of(&m->expr->fields[in->index], &m->row->values[in->index]));
+    set_value(push(m), &m->expr->fields[in->index], &m->row->values[in->index]);
 }
 
 static void on_item(machine *m, const instruction *in)
 {
-    push(m, cell_of(&m->each->list->items[in->index], &m->each->values[in->index]));
+    set_value(push(m), &m->each->list->items[in->index], &m->each->values[in->index]);
 }
 
 static void on_const(machine *m, const instruction *in)
 {
-    push(m, m->expr->constants[in->index]);
+    *push(m) = m->expr->constants[in->index];
 }
 
 static void on_today(machine *m, const instruction *in)
 {
     (void)in;
-    bool known = m->row->today != 0;
-    push(m, known ? (cell){.kind = CELL_DATE, .number = m->row->today} : NONE);
+    cell *out = push(m);
+    if (m->row->today != 0) {
+        set_date(out, m->row->today);
+    } else {
+        set_null(out);
+    }
 }
 
 /* ---- truth ---- */
@@ -110,12 +140,12 @@ static void on_or_test(machine *m, const instruction *in)
 /* @p decides: the value that settles it whatever the other side is. */
 static void join(machine *m, bool decides)
 {
-    cell right = pop(m);
+    const cell *right = pop(m);
     cell *left = top(m);
-    if (is(left, decides) || is(&right, decides)) {
-        *left = truth(decides);
-    } else if (left->kind == CELL_NULL || right.kind == CELL_NULL) {
-        *left = NONE;
+    if (is(left, decides) || is(right, decides)) {
+        set_truth(left, decides);
+    } else if (right->kind == CELL_NULL) {
+        set_null(left);
     }
 }
 
@@ -135,7 +165,7 @@ static void on_not(machine *m, const instruction *in)
 {
     (void)in;
     if (top(m)->kind == CELL_TRUTH) {
-        *top(m) = truth(top(m)->number == 0);
+        set_truth(top(m), top(m)->number == 0);
     }
 }
 
@@ -162,15 +192,17 @@ static bool align(cell *a, cell *b)
 }
 
 /* One that does not fit once aligned is beyond every number that does. */
-static int compare_numbers(cell a, cell b)
+static int compare_numbers(const cell *a, const cell *b)
 {
-    int64_t before[2] = {a.number, b.number};
-    bool a_is_low = a.scale < b.scale;
-    if (!align(&a, &b)) {
-        bool positive = before[a_is_low ? 0 : 1] > 0;
-        return positive == a_is_low ? 1 : -1;
+    int64_t x = a->number;
+    int64_t y = b->number;
+    if (a->scale < b->scale && !raise(&x, (unsigned)b->scale - a->scale)) {
+        return a->number > 0 ? 1 : -1;
     }
-    return (a.number > b.number) - (a.number < b.number);
+    if (b->scale < a->scale && !raise(&y, (unsigned)a->scale - b->scale)) {
+        return b->number > 0 ? -1 : 1;
+    }
+    return (x > y) - (x < y);
 }
 
 static void on_negate(machine *m, const instruction *in)
@@ -178,16 +210,16 @@ static void on_negate(machine *m, const instruction *in)
     (void)in;
     cell *c = top(m);
     if (c->kind != CELL_NULL && __builtin_sub_overflow(0, c->number, &c->number)) {
-        *c = NONE;
+        set_null(c);
     }
 }
 
 static void on_arithmetic(machine *m, const instruction *in)
 {
-    cell right = pop(m);
+    cell right = *pop(m);
     cell *left = top(m);
     if (left->kind == CELL_NULL || right.kind == CELL_NULL) {
-        *left = NONE;
+        set_null(left);
         return;
     }
     bool fits;
@@ -203,7 +235,7 @@ static void on_arithmetic(machine *m, const instruction *in)
                              : __builtin_sub_overflow(left->number, right.number, &left->number));
     }
     if (!fits) {
-        *left = NONE;
+        set_null(left);
     }
 }
 
@@ -235,7 +267,7 @@ static bool compare(const cell *a, const cell *b, int *order)
     }
     switch (a->kind) {
     case CELL_NUMBER:
-        *order = compare_numbers(*a, *b);
+        *order = compare_numbers(a, b);
         return true;
     case CELL_DATE:
         return compare_dates(a->number, b->number, order);
@@ -248,63 +280,61 @@ static bool compare(const cell *a, const cell *b, int *order)
     }
 }
 
-static cell holds(const cell *a, const cell *b, relation rel)
+/* Whether the first stands so to the second, as LTH_TRUE, LTH_FALSE, LTH_NULL. */
+static lth_truth holds(const cell *a, const cell *b, relation rel)
 {
+    /* What each relation takes: below, equal, above. */
+    static const uint8_t takes[] = {
+        [REL_EQ] = 2, [REL_NE] = 5, [REL_LT] = 1, [REL_LE] = 3, [REL_GT] = 4, [REL_GE] = 6};
     int order = 0;
     if (!compare(a, b, &order)) {
-        return NONE;
+        return LTH_NULL;
     }
-    switch (rel) {
-    case REL_EQ:
-        return truth(order == 0);
-    case REL_NE:
-        return truth(order != 0);
-    case REL_LT:
-        return truth(order < 0);
-    case REL_LE:
-        return truth(order <= 0);
-    case REL_GT:
-        return truth(order > 0);
-    default:
-        return truth(order >= 0);
-    }
+    unsigned way = order < 0 ? 1 : order == 0 ? 2 : 4;
+    return (takes[rel] & way) != 0 ? LTH_TRUE : LTH_FALSE;
+}
+
+static void set_answer(cell *c, lth_truth answer)
+{
+    c->kind = answer == LTH_NULL ? CELL_NULL : CELL_TRUTH;
+    c->number = answer == LTH_TRUE;
 }
 
 static void on_compare(machine *m, const instruction *in)
 {
-    cell right = pop(m);
-    *top(m) = holds(top(m), &right, (relation)in->arg);
+    const cell *right = pop(m);
+    set_answer(top(m), holds(top(m), right, (relation)in->arg));
 }
 
 static void on_between(machine *m, const instruction *in)
 {
     (void)in;
-    cell high = pop(m);
-    cell low = pop(m);
-    cell value = *top(m);
-    *top(m) = holds(&value, &low, REL_GE);
-    push(m, holds(&value, &high, REL_LE));
-    join(m, false);
+    const cell *high = pop(m);
+    const cell *low = pop(m);
+    lth_truth above = holds(top(m), low, REL_GE);
+    lth_truth below = holds(top(m), high, REL_LE);
+    bool no = above == LTH_FALSE || below == LTH_FALSE;
+    bool unknown = above == LTH_NULL || below == LTH_NULL;
+    set_answer(top(m), no ? LTH_FALSE : unknown ? LTH_NULL : LTH_TRUE);
 }
 
 static void on_in(machine *m, const instruction *in)
 {
-    cell value = *top(m);
-    if (value.kind == CELL_NULL) {
+    cell *value = top(m);
+    if (value->kind == CELL_NULL) {
         return;
     }
     bool found = false;
     for (uint32_t i = 0; i < in->skip && !found; i++) {
-        cell same = holds(&value, &m->expr->constants[in->index + i], REL_EQ);
-        found = is(&same, true);
+        found = holds(value, &m->expr->constants[in->index + i], REL_EQ) == LTH_TRUE;
     }
-    *top(m) = truth(found);
+    set_truth(value, found);
 }
 
 static void on_is_null(machine *m, const instruction *in)
 {
     (void)in;
-    *top(m) = truth(top(m)->kind == CELL_NULL);
+    set_truth(top(m), top(m)->kind == CELL_NULL);
 }
 
 /* ---- functions ---- */
@@ -312,18 +342,17 @@ static void on_is_null(machine *m, const instruction *in)
 static void on_age_on(machine *m, const instruction *in)
 {
     (void)in;
-    cell on = pop(m);
-    cell born = *top(m);
-    *top(m) = NONE;
-    if (born.kind == CELL_NULL || on.kind == CELL_NULL) {
-        return;
-    }
+    static const int64_t year = 10000;
+    const cell *on = pop(m);
+    cell *born = top(m);
     int order = 0; /* Of the days within a year. */
-    int64_t year = 10000;
     bool known =
-        compare_dates(born.number % year + 2000 * year, on.number % year + 2000 * year, &order);
+        born->kind != CELL_NULL && on->kind != CELL_NULL &&
+        compare_dates(born->number % year + 2000 * year, on->number % year + 2000 * year, &order);
     if (known) {
-        *top(m) = whole(on.number / year - born.number / year - (order > 0 ? 1 : 0));
+        set_number(born, on->number / year - born->number / year - (order > 0 ? 1 : 0), 0);
+    } else {
+        set_null(born);
     }
 }
 
@@ -348,30 +377,36 @@ static void on_date(machine *m, const instruction *in)
 {
     (void)in;
     static const lth_field day_field = {.type = LTH_TYPE_DATE, .precision = LTH_DATE_DAY};
-    cell d = pop(m);
-    cell mo = pop(m);
+    const cell *third = pop(m);
+    const cell *second = pop(m);
     int64_t year, month, day;
-    bool good = small(top(m), &year) && small(&mo, &month) && small(&d, &day) && year <= 9999 &&
-                month <= 12 && day <= 31;
+    bool good = small(top(m), &year) && small(second, &month) && small(third, &day) &&
+                year <= 9999 && month <= 12 && day <= 31;
     int64_t date = good ? year * 10000 + month * 100 + day : 0;
     good = good && lth_schema__date_ok(&day_field, date);
-    *top(m) = good ? (cell){.kind = CELL_DATE, .number = date} : NONE;
+    if (good) {
+        set_date(top(m), date);
+    } else {
+        set_null(top(m));
+    }
 }
 
 static void on_year(machine *m, const instruction *in)
 {
     (void)in;
     if (top(m)->kind != CELL_NULL) {
-        *top(m) = whole(top(m)->number / 10000);
+        set_number(top(m), top(m)->number / 10000, 0);
     }
 }
 
 static void on_month(machine *m, const instruction *in)
 {
     (void)in;
-    if (top(m)->kind != CELL_NULL) {
-        int64_t month = top(m)->number / 100 % 100;
-        *top(m) = month != 0 ? whole(month) : NONE;
+    int64_t month = top(m)->kind != CELL_NULL ? top(m)->number / 100 % 100 : 0;
+    if (month != 0) {
+        set_number(top(m), month, 0);
+    } else {
+        set_null(top(m));
     }
 }
 
@@ -379,24 +414,26 @@ static void on_length(machine *m, const instruction *in)
 {
     (void)in;
     if (top(m)->kind != CELL_NULL) {
-        *top(m) = whole((int64_t)lth_schema__text_chars(top(m)->text));
+        set_number(top(m), (int64_t)lth_schema__text_chars(top(m)->text), 0);
     }
 }
 
 static void on_matches(machine *m, const instruction *in)
 {
     if (top(m)->kind != CELL_NULL) {
-        *top(m) = truth(lth_schema__pattern_match(&m->expr->patterns[in->index], top(m)->text));
+        set_truth(top(m), lth_schema__pattern_match(&m->expr->patterns[in->index], top(m)->text));
     }
 }
 
 static void on_number(machine *m, const instruction *in)
 {
     (void)in;
-    cell out = {.kind = CELL_NUMBER};
-    if (top(m)->kind != CELL_NULL) {
-        bool read = lth_schema__number_read(&out.number, &out.scale, top(m)->text);
-        *top(m) = read ? out : NONE;
+    int64_t number = 0;
+    uint8_t scale = 0;
+    if (top(m)->kind != CELL_NULL && lth_schema__number_read(&number, &scale, top(m)->text)) {
+        set_number(top(m), number, scale);
+    } else {
+        set_null(top(m));
     }
 }
 
@@ -418,40 +455,43 @@ static lth_slice part_of(lth_slice text, int64_t skip, int64_t n)
 static void on_part(machine *m, const instruction *in)
 {
     (void)in;
-    cell count = pop(m);
-    cell from = pop(m);
+    const cell *count = pop(m);
+    const cell *from = pop(m);
     int64_t first, n;
-    bool good = top(m)->kind != CELL_NULL && small(&from, &first) && small(&count, &n) && first > 0;
+    bool good = top(m)->kind != CELL_NULL && small(from, &first) && small(count, &n) && first > 0;
     lth_slice found = good ? part_of(top(m)->text, first - 1, n) : (lth_slice){0};
-    *top(m) = found.n > 0 ? (cell){.kind = CELL_TEXT, .text = found} : NONE;
+    if (found.n > 0) {
+        set_text(top(m), found);
+    } else {
+        set_null(top(m));
+    }
 }
 
-static cell look_up(const machine *m, const lth_field *field, const lth_value *value, uint8_t what)
+static void look_up(machine *m, const lth_field *field, const lth_value *value, uint8_t what)
 {
     const lth_code *code = NULL;
     uint32_t day = lth_schema__code_day(m->row);
     bool known = field->codes != NULL && value->kind == LTH_VALUE_TEXT && day != 0 &&
                  lth_codelist_find(field->codes, value->text, day, &code) == LTH_CODE_IN_FORCE;
-    if (!known) {
-        return NONE;
+    const char *text = !known                  ? NULL
+                       : what == COLUMN_PARENT ? code->parent
+                       : what == COLUMN_VI     ? code->title.vi
+                                               : code->title.en;
+    if (text != NULL) {
+        set_text(push(m), lth_slice_of(text, strlen(text)));
+    } else {
+        set_null(push(m));
     }
-    const char *text = what == COLUMN_PARENT ? code->parent
-                       : what == COLUMN_VI   ? code->title.vi
-                                             : code->title.en;
-    return text == NULL ? NONE
-                        : (cell){.kind = CELL_TEXT, .text = lth_slice_of(text, strlen(text))};
 }
 
 static void on_code(machine *m, const instruction *in)
 {
-    const lth_field *field = &m->expr->fields[in->index];
-    push(m, look_up(m, field, &m->row->values[in->index], in->arg));
+    look_up(m, &m->expr->fields[in->index], &m->row->values[in->index], in->arg);
 }
 
 static void on_item_code(machine *m, const instruction *in)
 {
-    const lth_field *field = &m->each->list->items[in->index];
-    push(m, look_up(m, field, &m->each->values[in->index], in->arg));
+    look_up(m, &m->each->list->items[in->index], &m->each->values[in->index], in->arg);
 }
 
 /* ---- items of a list ---- */
@@ -473,9 +513,13 @@ static void on_each(machine *m, const instruction *in)
     e->list = &m->expr->fields[in->index];
     e->run = value->kind == LTH_VALUE_NULL ? (lth_slice){0} : value->text;
     e->at = 0;
-    e->result = in->arg == EACH_COUNT ? whole(0) : truth(in->arg == EACH_ALL);
+    if (in->arg == EACH_COUNT) {
+        set_number(&e->result, 0, 0);
+    } else {
+        set_truth(&e->result, in->arg == EACH_ALL);
+    }
     if (!next_item(e)) {
-        push(m, e->result);
+        *push(m) = e->result;
         m->pc = in->skip;
     }
 }
@@ -483,21 +527,21 @@ static void on_each(machine *m, const instruction *in)
 static void on_each_end(machine *m, const instruction *in)
 {
     each *e = m->each;
-    cell one = pop(m);
+    const cell *one = pop(m);
     bool decides = in->arg == EACH_ANY;
     bool decided = false;
     if (in->arg == EACH_COUNT) {
-        e->result.number += is(&one, true) ? 1 : 0;
-    } else if (is(&one, decides)) {
-        e->result = one;
+        e->result.number += is(one, true) ? 1 : 0;
+    } else if (is(one, decides)) {
+        set_truth(&e->result, decides);
         decided = true;
-    } else if (one.kind == CELL_NULL) {
-        e->result = NONE;
+    } else if (one->kind == CELL_NULL) {
+        set_null(&e->result);
     }
     if (!decided && next_item(e)) {
         m->pc = in->skip;
     } else {
-        push(m, e->result);
+        *push(m) = e->result;
     }
 }
 

@@ -20,14 +20,24 @@ static bool get_varint(uint64_t *out, const uint8_t **at, const uint8_t *end)
     return false;
 }
 
+/* Most varints are one byte. */
+static inline bool next_varint(uint64_t *out, const uint8_t **at, const uint8_t *end)
+{
+    if (*at < end && **at < 0x80) {
+        *out = *(*at)++;
+        return true;
+    }
+    return get_varint(out, at, end);
+}
+
 bool lth_schema__token(token *out, const uint8_t **at, const uint8_t *end)
 {
     uint64_t tag = 0;
-    if (!get_varint(&tag, at, end) || tag > UINT32_MAX) {
+    if (!next_varint(&tag, at, end) || tag > UINT32_MAX) {
         return false;
     }
     *out = (token){.number = (uint32_t)(tag >> 3), .wire = (uint32_t)(tag & 7)};
-    if (!get_varint(&out->varint, at, end)) {
+    if (!next_varint(&out->varint, at, end)) {
         return false;
     }
     if (out->wire == WIRE_BYTES) {
@@ -142,11 +152,21 @@ bool lth_schema__run_item(lth_slice run, size_t *at, lth_slice *item)
 
 void lth_schema__item_values(const lth_field *list, lth_slice item, lth_value *values)
 {
-    shape s = shape_of_item(list);
-    const lth_field *field = NULL;
-    lth_value value;
-    memset(values, 0, list->n_items * sizeof *values);
-    for (size_t at = 0; run_next(&s, item, &at, &field, &value);) {
-        values[field - list->items] = value;
+    const uint8_t *p = item.p;
+    const uint8_t *end = p + item.n;
+    uint32_t next = 0;
+    token t;
+    while (p < end && lth_schema__token(&t, &p, end)) {
+        for (; next < list->n_items && list->items[next].number < t.number; next++) {
+            values[next].kind = LTH_VALUE_NULL;
+        }
+        if (next == list->n_items) {
+            return;
+        }
+        values[next] = lth_schema__value_of(&list->items[next], &t);
+        next++;
+    }
+    for (; next < list->n_items; next++) {
+        values[next].kind = LTH_VALUE_NULL;
     }
 }
