@@ -2,8 +2,7 @@
 #include "agents/intake/web.h"
 #include "lth/control.h"
 
-#define PATIENCE_S 30u
-#define ROWS_MAX   10100u
+#define ROWS_MAX 10100u
 
 static void keep_row(void *ctx, const json_t *row)
 {
@@ -18,8 +17,8 @@ void lth_ask(lth_request *r, const char *verb, json_t *request, lth_answer *out)
     *out = (lth_answer){.rows = json_array()};
     (void)json_object_set_new(request, "verb", json_string(verb));
     (void)json_object_set_new(request, "org", json_string(r->school.code));
-    out->status = lth_control_ask_within(r->intake->conf->agent, PATIENCE_S, request, keep_row,
-                                         out->rows, &out->end, &diag);
+    out->status = lth_control_ask_within(r->intake->conf->agent, r->intake->conf->agent_ms / 1000,
+                                         request, keep_row, out->rows, &out->end, &diag);
     if (out->status == 3)
         lth_log_text(&r->intake->log, LTH_LEVEL_WARN, "agent_silent", "reason", diag.text);
     json_decref(request);

@@ -10,6 +10,7 @@ static void refuse(lth_request *r, unsigned status, const char *vi, const char *
         r->refused = status;
         r->refused_vi = vi;
         r->refused_en = en;
+        lth_receive_close(&r->file);
     }
 }
 
@@ -21,7 +22,8 @@ static bool open_file(lth_request *r)
         MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, "Content-Length");
     uint64_t max = (uint64_t)self->conf->upload_mib << 20;
     uint64_t expected = length != NULL ? strtoull(length, NULL, 10) : max;
-    lth_err err = lth_receive_open(&r->file, r->school.inbox, max, expected, &diag);
+    const lth_inbox to = {r->school.inbox, max, self->started_ns};
+    lth_err err = lth_receive_open(&r->file, &to, expected, &diag);
     if (err == LTH_OK) {
         atomic_store(&r->watch->upload, true);
         return true;
@@ -152,12 +154,12 @@ void lth_body_end(lth_request *r)
                "Trang đã cũ, hoặc trình duyệt chặn cookie. Tải lại trang rồi làm lại.",
                "This page is too old, or the browser refuses cookies. Load it again.");
     if (r->route->body == LTH_BODY_UPLOAD) {
-        if (!lth_csrf_right(r, r->sent_csrf))
-            refuse(r, MHD_HTTP_FORBIDDEN, "Trang đã cũ. Tải lại trang rồi nộp lại.",
-                   "This page is too old. Load it again, then upload.");
         if (!lth_multipart_done(&r->multipart))
             refuse(r, MHD_HTTP_BAD_REQUEST, "Tệp chưa gửi hết. Nộp lại tệp.",
                    "The file did not arrive whole. Upload it again.");
+        if (!lth_csrf_right(r, r->sent_csrf))
+            refuse(r, MHD_HTTP_FORBIDDEN, "Trang đã cũ. Tải lại trang rồi nộp lại.",
+                   "This page is too old. Load it again, then upload.");
         if (r->files == 0)
             refuse(r, MHD_HTTP_BAD_REQUEST, "Chưa chọn tệp nào.", "No file was chosen.");
     }

@@ -8,7 +8,6 @@
 #include "agents/intake/web.h"
 
 #define CONNECTION_MEMORY (32u * 1024u)
-#define HEADERS_MS        20000 /* for the headers of a request, and between two requests */
 #define FORM_MS           60000
 #define ANSWER_MS         300000
 #define GRACE_MS          30000 /* before the least speed counts */
@@ -69,7 +68,7 @@ static void on_connection(void *ctx, struct MHD_Connection *connection, void **s
         if (watch == NULL)
             return; /* its requests will be refused */
         watch->fd = info->connect_fd;
-        watch_begin(self, watch, HEADERS_MS);
+        watch_begin(self, watch, self->conf->header_ms);
         (void)pthread_mutex_lock(&self->lock);
         watch->next = self->watches;
         if (watch->next != NULL)
@@ -124,7 +123,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **sl
     if (r == NULL)
         return;
     atomic_store(&r->watch->upload, false);
-    watch_begin(self, r->watch, HEADERS_MS);
+    watch_begin(self, r->watch, self->conf->header_ms);
     (void)pthread_mutex_lock(&self->lock);
     if (r->previous != NULL)
         r->previous->next = r->next;

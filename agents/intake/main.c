@@ -87,6 +87,9 @@ static lth_err open_state(lth_intake *self, lth_diag *diag)
     char path[LTH_PATH_SIZE];
     const lth_intake_conf *conf = self->conf;
     self->clock = &lth_clock_real;
+    struct timespec now;
+    LTH_ASSERT(clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0);
+    self->started_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     self->accounts = (lth_accounts){conf->state, conf->hosted, self->clock};
     self->names = (lth_names){conf->state};
     (void)pthread_mutex_init(&self->lock, NULL);

@@ -1,4 +1,5 @@
 /* A file into an inbox: written aside, synced, then named. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,17 +25,34 @@ static lth_err out_of_space(uint64_t wanted, int inbox, lth_diag *diag)
     return LTH_OK;
 }
 
-lth_err lth_receive_open(lth_receive *self, const char *inbox, uint64_t max, uint64_t expected,
-                         lth_diag *diag)
+/* What an earlier process began and never ended. */
+static void sweep(int inbox, int64_t since_ns)
 {
+    struct stat st;
+    int fd = openat(inbox, ".in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    for (const struct dirent *e = NULL; dir != NULL && (e = readdir(dir)) != NULL;)
+        if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+            (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec < since_ns)
+            (void)unlinkat(fd, e->d_name, 0);
+    if (dir != NULL)
+        closedir(dir);
+    else if (fd >= 0)
+        close(fd);
+}
+
+lth_err lth_receive_open(lth_receive *self, const lth_inbox *to, uint64_t expected, lth_diag *diag)
+{
+    const char *inbox = to->path;
     char random[17], path[LTH_PATH_SIZE];
-    *self = (lth_receive){.inbox = -1, .fd = -1, .max = max};
+    *self = (lth_receive){.inbox = -1, .fd = -1, .max = to->max};
     (void)lth_format(path, sizeof path, "%s/.in", inbox);
     if (!make_dir(inbox) || !make_dir(path))
         return lth_fail(diag, LTH_E_IO, "%s: %s", path, strerror(errno));
     self->inbox = open(inbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (self->inbox < 0)
         return lth_fail(diag, LTH_E_IO, "%s: %s", inbox, strerror(errno));
+    sweep(self->inbox, to->since_ns);
     lth_err err = out_of_space(expected, self->inbox, diag);
     lth_random_text(random, 8);
     (void)lth_format(self->part, sizeof self->part, ".in/%s.part", random);

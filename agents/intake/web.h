@@ -29,9 +29,15 @@ typedef struct lth_receive {
     int fault;        /**< errno of a write that went wrong. */
     char id[81];      /**< Once it is kept. */
 } lth_receive;
-/** Make the temporary file. LTH_E_IO, LTH_E_STORE_FULL (less than @p max and a reserve left). */
-LTH_MUST_USE lth_err lth_receive_open(lth_receive *self, const char *inbox, uint64_t max,
-                                      uint64_t expected, lth_diag *diag);
+typedef struct lth_inbox {
+    const char *path;
+    uint64_t max;     /**< Bytes of a file. */
+    int64_t since_ns; /**< When this process began: temporary files from before are removed. */
+} lth_inbox;
+/** Make the temporary file. LTH_E_IO, LTH_E_STORE_FULL (less than @p expected bytes and a reserve
+ * left). */
+LTH_MUST_USE lth_err lth_receive_open(lth_receive *self, const lth_inbox *to, uint64_t expected,
+                                      lth_diag *diag);
 /** False: it is larger than allowed, or the disk failed; what follows may be fed and is dropped. */
 bool lth_receive_feed(lth_receive *self, const uint8_t *p, size_t n);
 /** Synced, named, directory synced: from here on the file stays. LTH_E_IO, LTH_E_STORE_FULL. */
@@ -132,6 +138,7 @@ struct lth_intake {
     lth_schools *schools;
     uint8_t secret[LTH_HASH_SIZE];
     int lock_fd;
+    int64_t started_ns; /**< By the clock of file times. */
     struct MHD_Daemon *daemon;
     lth_pool pools[LTH_POOL_COUNT];
     pthread_mutex_t lock; /**< Guards what follows. */

@@ -13,7 +13,7 @@ typedef struct intake_texts {
     } page;
     struct {
         conf_number upload_mib, connections, per_address, per_school, per_hour;
-        conf_number upload_time, bytes_per_second, idle, session;
+        conf_number upload_time, bytes_per_second, idle, session, header_time, agent_time;
     } limits;
 } intake_texts;
 
@@ -70,6 +70,11 @@ static const conf_item LIMIT_ITEMS[] = {
      "Phiên đăng nhập hết hạn khi không dùng", "An unused session ends after"},
     {"session", CONF_DURATION, 0, "12h", 60000, 604800000, NULL, NULL, AT(limits, session),
      "Phiên đăng nhập dài nhất", "Longest session"},
+    {"header_time", CONF_DURATION, 0, "20s", 1000, 600000, NULL, NULL, AT(limits, header_time),
+     "Thời gian chờ phần đầu của một yêu cầu, và giữa hai yêu cầu",
+     "Time limit of a request's headers, and between two requests"},
+    {"agent_time", CONF_DURATION, 0, "30s", 1000, 600000, NULL, NULL, AT(limits, agent_time),
+     "Agent im lặng bao lâu thì coi như đang nghỉ", "An agent silent for so long counts as away"},
     {.key = NULL},
 };
 
@@ -156,5 +161,7 @@ void lth_conf__intake(conf_load *load, const char *path, lth_intake_conf *out)
         .bytes_per_second = (uint32_t)t.limits.bytes_per_second.v,
         .idle_ms = (uint32_t)t.limits.idle.v,
         .session_ms = (uint32_t)t.limits.session.v,
+        .header_ms = (uint32_t)t.limits.header_time.v,
+        .agent_ms = (uint32_t)t.limits.agent_time.v,
     };
 }

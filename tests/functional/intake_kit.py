@@ -341,10 +341,11 @@ def finding(**more):
 def raw(port, *pieces):
     """Bytes on a socket; everything that comes back."""
     with socket.create_connection(("127.0.0.1", port), timeout=kit.PATIENCE_S) as s:
-        for piece in pieces:
-            s.sendall(piece)
-        s.shutdown(socket.SHUT_WR)
         out = b""
+        with contextlib.suppress(OSError):  # it may hang up before it has heard us out
+            for piece in pieces:
+                s.sendall(piece)
+            s.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ConnectionError):
             while more := s.recv(65536):
                 out += more
