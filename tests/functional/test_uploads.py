@@ -1,4 +1,5 @@
 """Schools with only Excel: a file in an inbox becomes records at every tier, or a clear answer."""
+import csv
 import hashlib
 import io
 import json
@@ -330,3 +331,80 @@ def test_killed_in_the_middle_of_an_upload(hosted):
     for tier in world.tiers:
         kit.wait_until(lambda: tier.keys("pupil", "t01") == sorted(expected), lambda: world.story(tier, "t01")[-4000:])
         assert tier.counts()[("t01", "pupil")] == len(expected)
+
+
+# ---- questions, lists
+
+def test_a_row_that_could_be_another_is_asked(hosted):
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=3)
+    content = book.xlsx()
+    world.host.wait_upload("t01", world.host.hand_in("t01", "1.xlsx", content))
+    world.wait_holds("t01", s.recount(content))
+    twin = dict(book.rows[0])
+    twin["Mã học sinh"] = f"{book.prefix}99999"
+    book.rows.append(twin)  # same name, birthday and class: a twin, or a code that changed
+    asked = world.host.wait_upload("t01", world.host.hand_in("t01", "2.xlsx", book.xlsx()))
+    questions = [f for f in asked["found"] if f["severity"] == "question"]
+    assert [(f["row"], f["dataset"]) for f in questions] == [(5, "pupil")], asked["found"]
+    assert world.table("t01", "2.xlsx")["asked"] == 1
+    world.wait_holds("t01", s.recount(content))
+    done = world.host.cli("upload", "answer", "t01", "2.xlsx", "--dataset", "pupil", "--hash", questions[0]["hash"],
+                          "--record", "new", "--reason", "Sinh đôi", "--by", "Văn thư")
+    assert done.returncode == 0, done.stderr
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    assert not [f for f in world.host.upload("t01", "2.xlsx")["found"] if f["severity"] == "question"]
+
+
+def test_init_host_adds_only_what_is_missing(country, programs):
+    world = Hosted(country, CODES)
+    where, schools = world.host.dir, country.dir / "79-schools.csv"
+    codes = {r["code"]: r["one_time_code"] for r in rows_of(where / "codes.csv")}
+    assert sorted(codes) == sorted(CODES) and len(set(codes.values())) == 3
+    for code, once in codes.items():
+        assert [len(part) for part in once.split("-")] == [4] * 8
+        kept = where / "hosted" / code / "once"
+        assert kept.read_text("ascii").strip() == hashlib.sha256(once.encode()).hexdigest()
+        for secret in (kept, where / "hosted" / code / "sign.key", where / "codes.csv"):
+            assert secret.stat().st_mode & 0o077 == 0
+        assert world.host.inbox(code).is_dir()
+    before = {p: p.read_bytes() for p in where.rglob("*.key")}
+    (where / "hosted/t02/sign.crt").unlink()
+    (where / "hosted/t02/sign.key").unlink()
+    for left in ("ca.crt", "root.crt", "id.key"):
+        (where / "hosted/t02" / left).unlink()
+    done = programs.run("--json", "init", "host", where, "--ca", country.ca("79"), "--org", "79", "--parent",
+                        world.so.dir, "--schools", schools, "--config", programs.share)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert (made["schools"], made["keys"], made["codes"]) == (3, 1, 0)
+    after = {p: p.read_bytes() for p in where.rglob("*.key")}
+    assert {p.parent.name for p in after if after[p] != before.get(p)} == {"t02"}
+    assert {r["code"]: r["one_time_code"] for r in rows_of(where / "codes.csv")} == codes
+    schools.write_text("org\nt01\nnobody\n", "utf-8")
+    wrong = programs.run("init", "host", where, "--ca", country.ca("79"), "--org", "79", "--parent", world.so.dir,
+                         "--schools", schools, "--config", programs.share)
+    assert wrong.returncode == 2 and "schools.csv:3:1" in wrong.stderr
+
+
+def rows_of(path):
+    with open(path, encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def test_a_reload_takes_a_new_school(country):
+    world = Hosted(country, CODES)
+    (country.dir / "79-schools.csv").write_text("org\nt01\nt02\n", "utf-8")
+    (world.host.dir / "schools.csv").write_text("org\nt01\nt02\n", "utf-8")
+    world.start()
+    assert [r["org"] for r in world.host.ask("hosted_list")] == ["t01", "t02"]
+    book = s.Workbook("t03", pupils=2)
+    world.host.hand_in("t03", "early.xlsx", book.xlsx())
+    (world.host.dir / "schools.csv").write_text("org\nt01\nt02\nt03\n", "utf-8")
+    assert world.host.reload()
+    world.host.wait_upload("t03", "early.xlsx")
+    world.wait_holds("t03", s.recount(book.xlsx()))
+    listed = world.host.json("upload", "list")["schools"]
+    assert [r["org"] for r in listed] == list(CODES) and listed[2]["upload"]["id"] == "early.xlsx"
+    assert world.host.cli("upload", "show", "t01").returncode == 1, "nothing handed in yet"
+    assert world.host.cli("upload", "show", "nobody").returncode == 4
