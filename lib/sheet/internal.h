@@ -231,6 +231,8 @@ struct lth_sheet {
     lth_sheet__legacy legacy;
     bool is_told;
     bool ended;
+    lth_err failed; /* What the sheet selected ended with, given again by each further call. */
+    lth_sheet_fault failed_fault;
 };
 
 /* Append to the list of sheets. @return LTH_OK, LTH_E_FORMAT (too many), LTH_E_NOMEM. */

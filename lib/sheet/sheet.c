@@ -181,7 +181,10 @@ lth_err lth_sheet_select(lth_sheet *self, uint32_t index, lth_sheet_fault *fault
     *fault = LTH_SHEET_FAULT_none;
     self->ended = false;
     lth_err err = self->ops->select(self, index, &to);
-    return err == LTH_OK && !self->is_told ? tell_legacy(self, index, &to) : err;
+    err = err == LTH_OK && !self->is_told ? tell_legacy(self, index, &to) : err;
+    self->failed = err;
+    self->failed_fault = *fault;
+    return err;
 }
 
 static lth_err convert_cell(lth_sheet *self, uint32_t column, const lth_sheet__report *to)
@@ -219,6 +222,10 @@ lth_err lth_sheet_next(lth_sheet *self, lth_sheet_row *out, lth_sheet_fault *fau
     lth_sheet__report to = {fault, diag};
     *fault = LTH_SHEET_FAULT_none;
     lth_err err = self->ended ? LTH_E_NOT_FOUND : LTH_OK;
+    if (self->failed != LTH_OK) {
+        *fault = self->failed_fault;
+        return lth_fail(diag, self->failed, "cannot be read behind row %u", self->row.number);
+    }
     while (err == LTH_OK) {
         err = self->ops->next(self, &to);
         if (err == LTH_OK && lth_sheet__row_any(&self->row)) {
@@ -230,5 +237,9 @@ lth_err lth_sheet_next(lth_sheet *self, lth_sheet_row *out, lth_sheet_fault *fau
         }
     }
     self->ended = self->ended || err == LTH_E_NOT_FOUND;
+    if (err != LTH_E_NOT_FOUND) {
+        self->failed = err;
+        self->failed_fault = *fault;
+    }
     return err;
 }

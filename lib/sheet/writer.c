@@ -126,7 +126,7 @@ lth_err lth_sheet_writer_open(lth_sheet_writer **out, const char *path, const ch
     if (!make_looks(self)) {
         goto fail;
     }
-    (void)worksheet_set_column(self->sheet, 0, 0, FIRST_COLUMN_WIDTH, self->looks[LOOK_FIRST]);
+    (void)worksheet_set_column(self->sheet, 0, 0, FIRST_COLUMN_WIDTH, self->looks[LOOK_TEXT]);
     (void)worksheet_set_column(self->sheet, 1, LTH_SHEET_COLUMNS_MAX - 1, COLUMN_WIDTH,
                                self->looks[LOOK_TEXT]);
     *out = self;
@@ -240,13 +240,16 @@ lth_err lth_sheet_writer_row(lth_sheet_writer *self, bool header, const lth_shee
     if (n > LTH_SHEET_COLUMNS_MAX || self->n_rows >= LTH_SHEET_ROWS_MAX) {
         return LTH_E_LIMIT;
     }
-    for (uint32_t i = 0; i < n; i++) {
+    lxw_error bad = LXW_NO_ERROR;
+    locale_t before = uselocale(self->plain); /* libxlsxwriter prints numbers as the locale says */
+    for (uint32_t i = 0; i < n && bad == LXW_NO_ERROR; i++) {
         lxw_format *look = self->looks[header ? LOOK_HEADER : i == 0 ? LOOK_FIRST : LOOK_TEXT];
-        lxw_error bad = write_cell(self, (lxw_col_t)i, &cells[i], look);
-        if (bad != LXW_NO_ERROR) {
-            self->bad = true;
-            return bad == LXW_ERROR_MAX_STRING_LENGTH_EXCEEDED ? LTH_E_LIMIT : LTH_E_IO;
-        }
+        bad = write_cell(self, (lxw_col_t)i, &cells[i], look);
+    }
+    (void)uselocale(before);
+    if (bad != LXW_NO_ERROR) {
+        self->bad = true;
+        return bad == LXW_ERROR_MAX_STRING_LENGTH_EXCEEDED ? LTH_E_LIMIT : LTH_E_IO;
     }
     if (header && self->n_headers == self->n_rows) {
         self->n_headers++;
@@ -276,7 +279,9 @@ lth_err lth_sheet_writer_close(lth_sheet_writer **self, lth_diag *diag)
         err = lth_fail(diag, LTH_E_IO, "%s: a row of the workbook could not be written", w->path);
     } else {
         worksheet_freeze_panes(w->sheet, w->n_headers, 0);
+        locale_t before = uselocale(w->plain);
         lxw_error bad = workbook_close(w->book); /* frees it, whatever it returns */
+        (void)uselocale(before);
         w->book = NULL;
         if (bad != LXW_NO_ERROR) {
             err = lth_fail(diag, LTH_E_IO, "%s: %s", w->path, lxw_strerror(bad));

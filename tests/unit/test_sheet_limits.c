@@ -174,6 +174,30 @@ static void a_file_over_the_limit_is_not_read(void **state)
     (void)unlink(path);
 }
 
+static void a_fault_comes_again(void **state)
+{
+    (void)state;
+    static const char TEXT[] = "a,b\n1,2\n3,\"4\n";
+    char path[64];
+    lth_sheet *sheet;
+    lth_sheet_fault fault;
+    lth_sheet_row row;
+    write_bytes(path, TEXT, sizeof TEXT - 1);
+    assert_int_equal(lth_sheet_open(&sheet, path, &fault, NULL), LTH_OK);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(lth_sheet_next(sheet, &row, &fault, NULL), LTH_OK);
+        assert_int_equal(lth_sheet_next(sheet, &row, &fault, NULL), LTH_OK);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(lth_sheet_next(sheet, &row, &fault, NULL), LTH_E_FORMAT);
+            assert_int_equal(fault, LTH_SHEET_FAULT_truncated);
+        }
+        assert_int_equal(lth_sheet_select(sheet, 0, &fault, NULL), LTH_OK);
+        assert_int_equal(fault, LTH_SHEET_FAULT_none);
+    }
+    lth_sheet_close(&sheet);
+    (void)unlink(path);
+}
+
 static void what_is_no_file_is_an_io_error(void **state)
 {
     (void)state;
@@ -206,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_lying_size_is_found_out),
         cmocka_unit_test(a_huge_tag_is_refused),
         cmocka_unit_test(a_file_over_the_limit_is_not_read),
+        cmocka_unit_test(a_fault_comes_again),
         cmocka_unit_test(what_is_no_file_is_an_io_error),
         cmocka_unit_test(names_and_texts_are_complete),
         cmocka_unit_test(formatted_rows_cost_nothing),

@@ -116,7 +116,8 @@ const char *lth_sheet_name(const lth_sheet *self, uint32_t index);
 LTH_MUST_USE lth_err lth_sheet_select(lth_sheet *self, uint32_t index, lth_sheet_fault *fault,
                                       lth_diag *diag);
 /** Next row that has a cell with something in it. LTH_OK; LTH_E_NOT_FOUND at the end (then, and
- * only then, the file was whole); LTH_E_FORMAT with *fault; LTH_E_IO, LTH_E_NOMEM. */
+ * only then, the file was whole); LTH_E_FORMAT with *fault; LTH_E_IO, LTH_E_NOMEM. The last three
+ * come again until a sheet is selected. */
 LTH_MUST_USE lth_err lth_sheet_next(lth_sheet *self, lth_sheet_row *out, lth_sheet_fault *fault,
                                     lth_diag *diag);
 
