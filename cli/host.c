@@ -349,7 +349,9 @@ int lth_cli_init_host(const lth_cli *cli)
     int status = lth_init_begin(&self.in, cli);
     if (status == 0)
         status = make_node(&self.in);
-    if (status == 0 && lth_conf_load_agent(&self.owner, &self.conf, self.in.dir, &errors) != LTH_OK)
+    const lth_public_set none = {.version = 0};
+    if (status == 0 &&
+        lth_conf_load_agent_with(&self.owner, &self.conf, self.in.dir, &none, &errors) != LTH_OK)
         status = lth_cli_conf_errors(cli, &errors);
     else
         lth_conf_errors_fini(&errors);

@@ -260,7 +260,8 @@ int lth_init_endpoint(const lth_init *in, char *out, size_t size, char *org, siz
     lth_conf *owner = NULL;
     const lth_broker_conf *conf = NULL;
     lth_conf_errors errors = {0};
-    if (lth_conf_load_broker(&owner, &conf, parent, &errors) != LTH_OK)
+    const lth_public_set none = {.version = 0};
+    if (lth_conf_load_broker_with(&owner, &conf, parent, &none, &errors) != LTH_OK)
         return lth_cli_conf_errors(in->cli, &errors);
     const char *endpoint = lth_cli_option(in->cli, "--endpoint", 0);
     snprintf(out, size, "%s", endpoint != NULL ? endpoint : conf->listen_agents);
