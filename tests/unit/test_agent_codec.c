@@ -41,6 +41,12 @@ static void scan_infos_round_trip(void **state)
                           .changed = 6,
                           .deleted = 7,
                           .invalid = 8,
+                          .fresh = 9,
+                          .warned = 10,
+                          .asked = 11,
+                          .gone = 12,
+                          .old = 13,
+                          .known = 14,
                           .detail = "HO_TEN"};
     lth_scan_info back;
     uint8_t bytes[LTH_SCAN_INFO_BYTES_MAX];
@@ -50,6 +56,12 @@ static void scan_infos_round_trip(void **state)
     assert_int_equal(back.fault, LTH_SCAN_truncated);
     assert_int_equal(back.faults_in_a_row, 4);
     assert_int_equal(back.invalid, 8);
+    assert_int_equal(back.fresh, 9);
+    assert_int_equal(back.warned, 10);
+    assert_int_equal(back.asked, 11);
+    assert_int_equal(back.gone, 12);
+    assert_int_equal(back.old, 13);
+    assert_int_equal(back.known, 14);
     assert_string_equal(back.detail, "HO_TEN");
     memset(info.detail, 'x', sizeof info.detail - 1);
     n = lth_scan_info_encode(bytes, &info);
@@ -93,10 +105,126 @@ static void faults_have_names(void **state)
     assert_string_equal(lth_agent_table_names[LTH_A_outbox], "outbox");
 }
 
+/* As a store of format 1 has it: nothing between `invalid` and the detail. */
+static void scan_infos_of_the_first_format_are_read(void **state)
+{
+    (void)state;
+    uint8_t bytes[61 + 3] = {0};
+    lth_scan_info back;
+    bytes[7] = 5; /* started */
+    bytes[24] = LTH_SCAN_locked;
+    bytes[28] = 2; /* in a row */
+    bytes[36] = 7; /* rows */
+    bytes[60] = 4; /* invalid */
+    memcpy(bytes + 61, "abc", 3);
+    assert_true(lth_scan_info_decode(&back, lth_slice_of(bytes, sizeof bytes)));
+    assert_int_equal(back.started_ms, 5);
+    assert_int_equal(back.fault, LTH_SCAN_locked);
+    assert_int_equal(back.faults_in_a_row, 2);
+    assert_int_equal(back.rows, 7);
+    assert_int_equal(back.invalid, 4);
+    assert_int_equal(back.known, 0);
+    assert_string_equal(back.detail, "abc");
+}
+
+static void uploads_round_trip(void **state)
+{
+    (void)state;
+    lth_upload upload = {.id = "a.xlsx",
+                         .sha256 = {1, 2},
+                         .bytes = 3,
+                         .received_ms = 4,
+                         .done_ms = 5,
+                         .state = LTH_UPLOAD_WAITING,
+                         .fault = LTH_SCAN_wrong_file,
+                         .detail = "sai",
+                         .detail_en = "wrong",
+                         .head = {.epoch = 6, .seq = 7, .hash = {8}},
+                         .first_seq = 9,
+                         .n_tiers = 2,
+                         .tiers = {{.org = {{1}}, .ms = 10}, {.org = {{2}}, .ms = 11}},
+                         .n_findings = 12,
+                         .n_tables = 1};
+    upload.tables[0].dataset = 5;
+    upload.tables[0].fault = LTH_SCAN_mass_deletion;
+    upload.tables[0].rows = 13;
+    upload.tables[0].known = 14;
+    lth_upload back;
+    lth_buf buf;
+    lth_buf_init(&buf, 1u << 16);
+    assert_int_equal(lth_upload_encode(&buf, &upload), LTH_OK);
+    assert_true(lth_upload_decode(&back, lth_buf_slice(&buf)));
+    assert_string_equal(back.id, upload.id);
+    assert_string_equal(back.detail_en, "wrong");
+    assert_int_equal(back.head.seq, 7);
+    assert_int_equal(back.tiers[1].ms, 11);
+    assert_int_equal(back.tables[0].fault, LTH_SCAN_mass_deletion);
+    assert_int_equal(back.tables[0].known, 14);
+    assert_string_equal(lth_upload_state_name(back.state), "waiting");
+    for (size_t n = 0; n < buf.n; n++) {
+        assert_false(lth_upload_decode(&back, lth_slice_of(buf.p, n)));
+    }
+    lth_buf_fini(&buf);
+}
+
+static void findings_and_acts_round_trip(void **state)
+{
+    (void)state;
+    const lth_upload_finding finding = {.row = 7,
+                                        .dataset = 5,
+                                        .code = LTH_REFUSE_bad_value,
+                                        .severity = LTH_SEVERITY_WARNING,
+                                        .field = 2,
+                                        .rule = 3,
+                                        .accepted = true,
+                                        .record_id = {{1}},
+                                        .row_hash = {2},
+                                        .n_candidates = 2,
+                                        .candidates = {{{3}}, {{4}}},
+                                        .column = lth_slice_of("Cột", 4),
+                                        .vi = lth_slice_of("sai", 3),
+                                        .en = lth_slice_of("wrong", 5)};
+    const lth_agent_act act = {.kind = LTH_ACT_ANSWER,
+                               .dataset = 5,
+                               .upload = 6,
+                               .row_hash = {7},
+                               .record_id = {{8}},
+                               .rule = 9,
+                               .by = lth_slice_of("me", 2),
+                               .reason = lth_slice_of("why", 3)};
+    lth_upload_finding finding_back;
+    lth_agent_act act_back;
+    lth_buf buf;
+    lth_buf_init(&buf, 1u << 16);
+    assert_int_equal(lth_upload_finding_encode(&buf, &finding), LTH_OK);
+    assert_true(lth_upload_finding_decode(&finding_back, lth_buf_slice(&buf)));
+    assert_int_equal(finding_back.row, 7);
+    assert_true(finding_back.accepted);
+    assert_int_equal(finding_back.candidates[1].b[0], 4);
+    assert_true(lth_slice_equal(finding_back.en, finding.en));
+    for (size_t n = 0; n < buf.n; n++) {
+        assert_false(lth_upload_finding_decode(&finding_back, lth_slice_of(buf.p, n)));
+    }
+    lth_buf_clear(&buf);
+    assert_int_equal(lth_agent_act_encode(&buf, &act), LTH_OK);
+    assert_true(lth_agent_act_decode(&act_back, lth_buf_slice(&buf)));
+    assert_int_equal(act_back.kind, LTH_ACT_ANSWER);
+    assert_int_equal(act_back.record_id.b[0], 8);
+    assert_true(lth_slice_equal(act_back.reason, act.reason));
+    for (size_t n = 0; n < buf.n; n++) {
+        assert_false(lth_agent_act_decode(&act_back, lth_slice_of(buf.p, n)));
+    }
+    lth_buf_fini(&buf);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(heads_round_trip), cmocka_unit_test(scan_infos_round_trip),
-        cmocka_unit_test(held_rows_round_trip), cmocka_unit_test(faults_have_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(heads_round_trip),
+                                       cmocka_unit_test(scan_infos_round_trip),
+                                       cmocka_unit_test(scan_infos_of_the_first_format_are_read),
+                                       cmocka_unit_test(uploads_round_trip),
+                                       cmocka_unit_test(findings_and_acts_round_trip),
+                                       cmocka_unit_test(held_rows_round_trip),
+                                       cmocka_unit_test(faults_have_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

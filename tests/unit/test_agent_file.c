@@ -57,16 +57,33 @@ static const lth_mapping MAPPING = {.dataset = DATASETS,
                                     .fields = MAPPED,
                                     .n_fields = 5};
 
-world *file_world(void)
+static const lth_mapping KEYED = {.dataset = DATASETS,
+                                  .columns = COLUMNS,
+                                  .n_columns = 6,
+                                  .key_column = 0,
+                                  .fields = MAPPED,
+                                  .n_fields = 5};
+
+static world *world_of(const lth_mapping *mapping, uint32_t every_ms)
 {
     world *w = world_new(1);
     DATASETS[0].n_rules = 0;
     SCHEMA.dict_ver = 1;
-    w->tables[0][0] = (lth_agent_table){.mapping = &MAPPING};
+    w->tables[0][0] = (lth_agent_table){.mapping = mapping, .every_ms = every_ms};
     w->env.schema = &SCHEMA;
     world_reopen(w);
     world_connect(w);
     return w;
+}
+
+world *file_world(void)
+{
+    return world_of(&MAPPING, 0);
+}
+
+world *file_world_keyed(uint32_t every_ms)
+{
+    return world_of(&KEYED, every_ms);
 }
 
 void file_world_free(world **w)

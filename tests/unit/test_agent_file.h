@@ -16,6 +16,9 @@ typedef struct pupil {
 
 /** A world whose agent is connected and has read nothing. */
 world *file_world(void);
+/** The same columns with the code as local key: of a database, or of files when @p every_ms is 0.
+ */
+world *file_world_keyed(uint32_t every_ms);
 /** Rules of the file's dataset from now on, and a new schema version: a fresh instance. */
 void file_rules(world *w, const char *warning, const char *error, uint32_t dict_ver);
 void file_world_free(world **w);

@@ -1,0 +1,134 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "test_agent_file.h"
+
+static const pupil THREE[] = {
+    {"999001", NULL, "Nguyễn Văn An", "01/02/2012", "6A", "2026"},
+    {"999002", NULL, "Trần Bình", "03/04/2012", "6A", "2026"},
+    {"999003", NULL, "Lê Cường", "05/06/2012", "6A", "2026"},
+};
+
+/* ---- databases ---- */
+
+static lth_scan_info scan(world *w, const pupil *rows, uint32_t n)
+{
+    world_begin_round(w, 0);
+    for (uint32_t i = 0; i < n; i++) {
+        file_row(w, &rows[i], 0);
+    }
+    world_table_end(w, 0, 0, LTH_SCAN_none);
+    if ((w->asked[0] >> 1 & 1) != 0) {
+        world_table_end(w, 0, 1, LTH_SCAN_locked);
+    }
+    world_round_end(w, 0);
+    world_run(w);
+    return world_info(w, 0, 0);
+}
+
+static void a_table_is_judged_again_in_its_next_scan(void **state)
+{
+    (void)state;
+    world *w = file_world_keyed(10000);
+    lth_scan_info info = scan(w, THREE, 3);
+    assert_int_equal(info.fresh, 3);
+    assert_int_equal(file_living(w), 3);
+
+    file_rules(w, NULL, "length(name) < 10", 2);
+    assert_int_equal(file_versions(w), 3); /* its source is read again anyway */
+    info = scan(w, THREE, 3);
+    assert_int_equal(info.invalid, 1);
+    assert_int_equal(count_held(w, 0, DS_F), 1);
+    assert_int_equal(file_versions(w), 4);
+    info = scan(w, THREE, 3);
+    assert_int_equal(info.invalid, 1);
+    assert_int_equal(file_versions(w), 4);
+
+    file_rules(w, NULL, NULL, 3);
+    info = scan(w, THREE, 3);
+    assert_int_equal(info.invalid, 0);
+    assert_int_equal(file_living(w), 3);
+    assert_int_equal(file_versions(w), 5);
+    assert_int_equal(world_count(w, LTH_A_state), 0); /* nothing is kept of a database */
+    file_world_free(&w);
+}
+
+static void a_warning_of_a_table_is_accepted(void **state)
+{
+    (void)state;
+    world *w = file_world_keyed(10000);
+    file_rules(w, "length(name) < 10", NULL, 2);
+    assert_int_equal(scan(w, THREE, 3).warned, 1);
+    assert_int_equal(scan(w, THREE, 3).warned, 1); /* also when nothing changed */
+    assert_int_equal(file_versions(w), 3);
+    lth_agent_act act = {.kind = LTH_ACT_ACCEPT,
+                         .dataset = DS_F,
+                         .record_id = file_find(w, "999001")->id,
+                         .rule = 10,
+                         .by = lth_slice_of("clerk", 5),
+                         .reason = lth_slice_of("so it is", 8)};
+    world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_ACT, .act = &act});
+    assert_int_equal(scan(w, THREE, 3).warned, 0);
+    assert_int_equal(scan(w, THREE, 3).warned, 0);
+    assert_int_equal(file_versions(w), 3);
+    assert_int_equal(world_count(w, LTH_A_accepted), 1);
+
+    act.reason = lth_slice_of("", 0); /* nobody acts without a reason */
+    world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_ACT, .act = &act});
+    assert_int_equal(world_count(w, LTH_A_act), 1);
+    assert_true(world_logged(w, "act_ignored"));
+    file_world_free(&w);
+}
+
+/* ---- files whose rows have a key of their own ---- */
+
+static void a_keyed_file_ends_nothing_and_tells_its_bad_rows(void **state)
+{
+    (void)state;
+    lth_upload_finding findings[16];
+    world *w = file_world_keyed(0);
+    lth_upload u = file_take(w, "1", THREE, 3);
+    assert_int_equal(u.tables[0].fresh, 3);
+    pupil rows[] = {THREE[0], THREE[0], THREE[0], THREE[1]};
+    rows[2].name = "Nguyễn Văn Khác";
+    rows[3].code = "  ";
+    u = file_take(w, "2", rows, 4);
+    assert_int_equal(u.state, LTH_UPLOAD_DONE);
+    assert_int_equal(u.tables[0].same, 2);
+    assert_int_equal(u.tables[0].held, 2);
+    assert_int_equal(u.tables[0].ended, 0);
+    assert_int_equal(file_findings(w, 2, findings), 2);
+    assert_int_equal(findings[0].row, 4);
+    assert_int_equal(findings[1].row, 5);
+    assert_int_equal(findings[1].code, LTH_REFUSE_missing_required);
+    assert_int_equal(file_living(w), 3);
+    file_world_free(&w);
+}
+
+static void a_keyed_files_snapshot_is_cut_without_it(void **state)
+{
+    (void)state;
+    world *w = file_world_keyed(0);
+    (void)file_take(w, "1", THREE, 3);
+    broker_grant(w, 0, 2, BROKER_KEY);
+    world_run(w);
+    assert_int_equal(file_living(w), 3);
+    for (uint32_t i = 0; i < w->b.origins[0].n_records; i++) {
+        assert_int_equal(w->b.origins[0].records[i].epoch, 2);
+    }
+    file_world_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_table_is_judged_again_in_its_next_scan),
+        cmocka_unit_test(a_warning_of_a_table_is_accepted),
+        cmocka_unit_test(a_keyed_file_ends_nothing_and_tells_its_bad_rows),
+        cmocka_unit_test(a_keyed_files_snapshot_is_cut_without_it)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
