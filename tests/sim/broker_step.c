@@ -110,6 +110,7 @@ static void take_events(step *st)
 {
     sim_node *node = st->node;
     uint32_t n = 1 + sim_below(&st->s->rng, 8);
+    st->err = sim_public_publish(st->s, node, st->txn, st->now);
     while (n-- > 0 && node->in_n > 0 && st->err == LTH_OK && !lth_broker_step_full(node->broker)) {
         take_one(st);
     }

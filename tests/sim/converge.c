@@ -76,6 +76,10 @@ bool sim_converged(sim *s)
             return wait_for(s, "`out` of broker", i);
         }
     }
+    uint32_t who;
+    if (!sim_public_converged(s, &who)) {
+        return wait_for(s, "the public stream at node", who);
+    }
     for (uint32_t i = 0; i < s->n_schools; i++) {
         if (!s->schools[i].cloned && !school_done(s, &s->schools[i])) {
             return false;

@@ -112,6 +112,7 @@ static void prepare_broker(sim *s, sim_node *node)
                                         .policy = &node->policies[node->narrowed ? 1 : 0],
                                         .own_leaf_der = test_certificate(node->key),
                                         .own_ca_der = lth_slice_of("CA", 2),
+                                        .public_org = s->nodes[0].org,
                                         .peers_max = 64,
                                         .credit_pool = 4u << 20};
     if (node->parent != SIM_NOBODY) {
@@ -140,6 +141,7 @@ static void prepare_agent(sim *s, sim_node *node)
     node->agent_env = (lth_agent_env){.node_org = node->org,
                                       .role = node->role,
                                       .broker_org = s->nodes[node->parent].org,
+                                      .public_org = s->nodes[0].org,
                                       .hasher = s->hasher,
                                       .random = {.ctx = node, .fill = fill_random},
                                       .trust = &node->trust,

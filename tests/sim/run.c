@@ -165,6 +165,7 @@ static void run(sim *s)
 {
     sim_faults_draw(s);
     sim_country_draw(s);
+    sim_public_draw(s);
     for (uint32_t i = 0; i < s->n_links; i++) {
         s->links[i].blocked_until = s->links[i].broken_at = SIM_NEVER;
         s->links[i].connect_at = sim_range(&s->rng, 1, 3000) * SIM_MS;
@@ -180,6 +181,7 @@ static void run(sim *s)
     }
     if (s->failed == 0) {
         check_stores(s);
+        sim_public_check(s);
         sim_match_all(s);
     }
 }

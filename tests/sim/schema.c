@@ -108,9 +108,20 @@ static const lth_mapping mappings[SIM_DATASETS] = {
      .n_fields = 6},
 };
 
+/* With the datasets of the public stream, whose numbers are lower. */
 const lth_schema *sim_schema(void)
 {
-    return &schema;
+    static lth_dataset all[SIM_DATASETS + 2];
+    static lth_schema whole;
+    const lth_schema *system = lth_public_schema();
+    if (whole.n_datasets == 0) {
+        memcpy(all, system->datasets, 2 * sizeof *all);
+        memcpy(all + 2, datasets, sizeof datasets);
+        whole = schema;
+        whole.datasets = all;
+        whole.n_datasets = SIM_DATASETS + 2;
+    }
+    return &whole;
 }
 
 const lth_mapping *sim_mapping(uint32_t table)

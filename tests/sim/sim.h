@@ -245,6 +245,8 @@ typedef struct sim {
     uint64_t trace;
     sim_rng rng;
     sim_faults faults;
+    sim_rng public_rng;
+    uint64_t public_at; /**< Next publication. */
     int failed; /**< Exit code of the first violation; 0 = none. */
     lth_hasher hasher;
     lth_id orgs_list[SIM_NODES_MAX * 2 + SIM_SCHOOLS_MAX];
@@ -352,6 +354,14 @@ void sim_node_failed(sim *s, sim_node *node, lth_err err);
 /* agent_step.c, broker_step.c */
 void sim_agent_step(sim *s, sim_node *node);
 void sim_broker_step(sim *s, sim_node *node);
+
+/* public.c */
+void sim_public_draw(sim *s);
+/** Publish in this step, when this is the top broker and it is time. */
+lth_err sim_public_publish(sim *s, sim_node *node, lth_txn *txn, lth_now now);
+/** Does every node hold the whole of what the top holds? @p who: one that does not. */
+bool sim_public_converged(sim *s, uint32_t *who);
+void sim_public_check(sim *s);
 
 /* faults.c */
 void sim_faults_draw(sim *s);
