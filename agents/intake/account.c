@@ -8,7 +8,10 @@
 #include "agents/intake/state.h"
 #include "lth/schema.h"
 
-#define NFC_MAX 1024u
+#define ONCE_RANDOM 28u
+#define ONCE_CHECK  4u
+
+static const char once_symbols[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 static pthread_mutex_t writing = PTHREAD_MUTEX_INITIALIZER;
 
@@ -242,23 +245,41 @@ bool lth_token_right(const lth_accounts *self, const char *code, const char *tok
     return right;
 }
 
-/* 28 random symbols, then four of the hash of those: a slip of the pen is noticed by whoever knows
- * the rule. */
+/* Four symbols of the hash of the 28 before them: a slip of the pen is noticed (cli/host.c makes
+ * the same). */
+static void once_check(const char text[ONCE_RANDOM], char out[ONCE_CHECK])
+{
+    char hash[LTH_KEY_TEXT];
+    uint8_t digest[LTH_HASH_SIZE];
+    lth_sha256_text(hash, text, ONCE_RANDOM);
+    LTH_ASSERT(lth_unhex(digest, sizeof digest, hash, sizeof hash - 1));
+    for (size_t i = 0; i < ONCE_CHECK; i++)
+        out[i] = once_symbols[digest[i] & 31];
+}
+
+bool lth_once_checked(const char once[LTH_ONCE_SIZE])
+{
+    char text[ONCE_RANDOM + ONCE_CHECK], check[ONCE_CHECK];
+    size_t n = 0;
+    for (; *once != '\0' && n < sizeof text; once++)
+        if (*once != '-')
+            text[n++] = *once;
+    if (n < sizeof text)
+        return false;
+    once_check(text, check);
+    return memcmp(check, text + ONCE_RANDOM, ONCE_CHECK) == 0;
+}
+
 static void once_make(char out[LTH_ONCE_SIZE])
 {
-    static const char symbols[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    uint8_t bytes[28];
-    char text[33], hash[LTH_KEY_TEXT];
-    uint8_t check[LTH_HASH_SIZE];
+    uint8_t bytes[ONCE_RANDOM];
+    char text[ONCE_RANDOM + ONCE_CHECK + 1];
     lth_random random = lth_crypto_random();
     random.fill(random.ctx, bytes, sizeof bytes);
     for (size_t i = 0; i < sizeof bytes; i++)
-        text[i] = symbols[bytes[i] & 31];
-    lth_sha256_text(hash, text, sizeof bytes);
-    LTH_ASSERT(lth_unhex(check, sizeof check, hash, sizeof hash - 1));
-    for (size_t i = 0; i < 4; i++)
-        text[28 + i] = symbols[check[i] & 31];
-    text[32] = '\0';
+        text[i] = once_symbols[bytes[i] & 31];
+    once_check(text, text + ONCE_RANDOM);
+    text[sizeof text - 1] = '\0';
     LTH_ASSERT(lth_once_clean(out, text));
     lth_crypto_cleanse(bytes, sizeof bytes);
     lth_crypto_cleanse(text, sizeof text);

@@ -42,7 +42,7 @@ void lth_answer_refuse(lth_request *r, const lth_answer *answer)
                    "Checking is paused. Uploaded files are kept safe; try again later.");
         return;
     }
-    lth_refuse(r, strcmp(code, "not_found") == 0 ? MHD_HTTP_NOT_FOUND : MHD_HTTP_CONFLICT, vi,
+    lth_refuse(r, strcmp(code, "unknown_upload") == 0 ? MHD_HTTP_NOT_FOUND : MHD_HTTP_CONFLICT, vi,
                en != NULL ? en : vi);
 }
 

@@ -255,9 +255,7 @@ static bool add_target(json_t *request, const char *text, const char *second, co
         return *text == '\0';
     if (*text != '.' || !word_of(rule, sizeof rule, text + 1, strlen(text + 1), name))
         return false;
-    bool digits = strspn(rule, "0123456789") == strlen(rule);
-    (void)json_object_set_new(request, third,
-                              digits ? json_integer(strtol(rule, NULL, 10)) : json_string(rule));
+    (void)json_object_set_new(request, third, json_string(rule));
     return true;
 }
 

@@ -142,6 +142,18 @@ static const char *const *passphrase_fault(const lth_request *r, const char *cod
     return fault[0] != NULL ? fault : NULL;
 }
 
+/* One that cannot be a code guesses nothing and is not counted. */
+static bool is_mistyped(lth_request *r)
+{
+    char once[LTH_ONCE_SIZE];
+    if (lth_once_clean(once, field(r, "once")) && lth_once_checked(once))
+        return false;
+    r->reply.status = MHD_HTTP_BAD_REQUEST;
+    first_page(r, "Mã dùng một lần gõ chưa đúng: xem lại từng chữ, từng số.",
+               "The one-time code is mistyped: look at every letter and digit.");
+    return true;
+}
+
 void lth_do_first(lth_request *r)
 {
     char code[LTH_CODE_MAX + 1];
@@ -156,6 +168,8 @@ void lth_do_first(lth_request *r)
         return;
     }
     if (must_wait(r, code, first_page))
+        return;
+    if (is_mistyped(r))
         return;
     count_try(r, code);
     lth_err err = lth_account_open(&account, &r->intake->accounts, code, field(r, "once"),

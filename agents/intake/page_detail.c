@@ -1,6 +1,4 @@
 /* One upload: what is wrong and what to do, questions, warnings, what a guard holds, receipt. */
-#include <stdio.h>
-
 #include "agents/intake/page.h"
 
 #define FINDINGS_TEXT 40u
@@ -153,15 +151,6 @@ static void questions(lth_page *page, const lth_frame_of *f, const lth_detail_vi
              T(page, "Gửi trả lời", "Send the answers"));
 }
 
-static void rule_text(char out[32], const json_t *finding)
-{
-    const json_t *rule = json_object_get(finding, "rule");
-    if (json_is_integer(rule))
-        (void)snprintf(out, 32, "%lld", (long long)json_integer_value(rule));
-    else
-        (void)lth_format(out, 32, "%s", json_is_string(rule) ? json_string_value(rule) : "");
-}
-
 static void warnings(lth_page *page, const lth_frame_of *f, const lth_detail_view *view)
 {
     size_t i = 0, shown = 0;
@@ -177,15 +166,13 @@ static void warnings(lth_page *page, const lth_frame_of *f, const lth_detail_vie
           "again."));
     json_array_foreach(view->findings, i, finding)
     {
-        char rule[32];
         if (!is_open_warning(finding) || shown++ >= LTH_FINDINGS_SHOWN)
             continue;
-        rule_text(rule, finding);
         lth_html(page,
                  "<label class=\"choice\"><input type=\"checkbox\" name=\"w\" "
                  "value=\"%s.%s.%s\"><span>%s %u, %s: %s</span></label>",
-                 lth_text_at(finding, "dataset"), lth_text_at(finding, "record"), rule,
-                 T(page, "Dòng", "Row"), lth_count_at(finding, "row"),
+                 lth_text_at(finding, "dataset"), lth_text_at(finding, "record"),
+                 lth_text_at(finding, "rule"), T(page, "Dòng", "Row"), lth_count_at(finding, "row"),
                  lth_text_at(finding, "column"), lth_said(page, json_object_get(finding, "text")));
     }
     person_fields(page, true);

@@ -70,6 +70,8 @@ bool lth_account_sign_in(lth_account *out, const lth_accounts *self, const char 
  */
 LTH_MUST_USE lth_err lth_account_open(lth_account *out, const lth_accounts *self, const char *code,
                                       const char *once, const char *passphrase, lth_diag *diag);
+/** Do the last four symbols of a cleaned one-time code fit the others? Mistyped otherwise. */
+bool lth_once_checked(const char once[LTH_ONCE_SIZE]);
 /** Set another passphrase; tokens stay. LTH_E_NOT_FOUND without an account. */
 LTH_MUST_USE lth_err lth_account_change(lth_account *out, const lth_accounts *self,
                                         const char *code, const char *passphrase, lth_diag *diag);

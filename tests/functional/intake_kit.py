@@ -20,7 +20,7 @@ from pathlib import Path
 import kit
 
 CODE, OTHER = "79000123", "79000456"
-ONCE = "ABCD-EFGH-JKMN-PQRS-TVWX-YZ01-2345-6789"
+ONCE, OTHER_ONCE = "ABCD-EFGH-JKMN-PQRS-TVWX-YZ01-2345-J8VB", "ABCD-EFGH-JKMN-PQRS-TVWX-YZ01-2346-HKYS"  # the last group is of the hash of the others
 PASS = "chiều nay trời lại mưa"
 RECORD = "ab" * 16
 
@@ -108,7 +108,7 @@ class FakeAgent:
         elif verb == "upload_list":
             yield from ({"row": {"upload": u}} for u in self.uploads[request["org"]][:request["limit"]])
         elif self.find(request) is None:
-            yield {"error": {"exit": 4, "code": "not_found", "vi": "không có tệp này", "en": "no such upload"}}
+            yield {"error": {"exit": 4, "code": "unknown_upload", "vi": "không có tệp này", "en": "no such upload"}}
             return
         elif verb == "upload_show":
             yield {"row": {"upload": self.find(request)}}
