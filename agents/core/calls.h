@@ -114,8 +114,10 @@ bool lth_agent__guard_fault(lth_scan_fault fault);
 /* state.c */
 lth_err lth_agent__state_del(agent_ctx *c, const lth_id *id);
 lth_err lth_agent__judged_load(agent_ctx *c);
-/** All its rows are judged by today's rules; @p mapped: and were read under today's mapping. */
-lth_err lth_agent__judged_save(agent_ctx *c, bool mapped);
+/** All its rows are judged by today's rules, none is told apart by an earlier mapping. */
+lth_err lth_agent__judged_save(agent_ctx *c);
+/** Cut the snapshot that is due, if `state` has all records of the table; else later. */
+lth_err lth_agent__state_resync(agent_ctx *c);
 /** Rows of files are judged by other rules than before: a table has some left to do. */
 bool lth_agent__rejudge_due(const agent_school *school);
 lth_err lth_agent__rejudge(agent_ctx *c);

@@ -124,7 +124,8 @@ static bool same_or_smaller(const agent_set *set, const agent_set *than)
 
 typedef enum outcome { GO, PASS_OVER, ASK } outcome;
 
-/* What a person said of this set, or that one has to be asked. */
+/* What a person said of this set, or that one has to be asked. A snapshot cannot pass over records:
+ * what is not in it ends. */
 static lth_err consult(agent_ctx *c, agent_guard_kind kind, bool risky, const agent_set *set,
                        outcome *out)
 {
@@ -139,7 +140,7 @@ static lth_err consult(agent_ctx *c, agent_guard_kind kind, bool risky, const ag
     if (guard->state == GUARD_CONFIRMED && covered) {
         return LTH_OK;
     }
-    if (guard->state == GUARD_WITHDRAWN && covered) {
+    if (guard->state == GUARD_WITHDRAWN && covered && !c->scan->spooling) {
         *out = PASS_OVER;
         return LTH_OK;
     }

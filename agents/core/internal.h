@@ -207,8 +207,7 @@ typedef struct agent_table {
     bool kept;                  /**< Its rows stay in `state`: they cannot be read again at will. */
     uint8_t print[PRINT_SIZE];  /**< Of dataset and mapping. */
     uint8_t judged[PRINT_SIZE]; /**< Of rules and code lists. */
-    uint8_t mapped_as[PRINT_SIZE]; /**< Mapping that its rows were read under. */
-    bool rejudge;                  /**< Rows were judged by others. */
+    bool rejudge;               /**< Rows were judged by others. */
     bool remapped; /**< Rows were hashed under another mapping: none can be told to be back. */
     lth_id judged_to;
     agent_guard guards[GUARDS];

@@ -190,8 +190,8 @@ static lth_err begin_epoch(agent_ctx *c, const lth_grant *grant)
         c->index = i;
         c->table = &c->school->tables[i];
         c->table->due = c->now.mono;
-        memset(c->table->cut_to.b, 0, sizeof c->table->cut_to.b);
-        err = lth_agent__resync_mark(c, c->table->kept ? RESYNC_CUTTING : RESYNC_DUE);
+        err = lth_agent__resync_mark(c, RESYNC_DUE);
+        err = err == LTH_OK && c->table->kept ? lth_agent__state_resync(c) : err;
     }
     return err;
 }

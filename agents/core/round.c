@@ -59,7 +59,7 @@ static lth_err scan_begin(agent_ctx *c)
     scan->info.started_ms = round->started_ms;
     scan->info.last_good_ms = c->table->last_good_ms;
     scan->first = !c->table->read_before;
-    scan->spooling = c->table->resync == RESYNC_DUE;
+    scan->spooling = c->table->resync == RESYNC_DUE && !c->table->kept;
     scan->judging = c->table->rejudge || round->upload != NULL;
     scan->seen.tracked = c->table->matched || round->upload != NULL;
     scan->never_ends =
@@ -133,9 +133,11 @@ static lth_err scan_good(agent_ctx *c)
         memset(table->cut_to.b, 0, sizeof table->cut_to.b);
         err = lth_agent__resync_mark(c, RESYNC_CUTTING);
     }
-    bool all_read = !table->kept || !table->rejudge; /* else state.c comes to the other rows */
-    if (err == LTH_OK && (table->rejudge || table->remapped) && all_read) {
-        err = lth_agent__judged_save(c, true);
+    if (err == LTH_OK && table->kept && table->resync == RESYNC_DUE) {
+        err = lth_agent__state_resync(c);
+    }
+    if (err == LTH_OK && (table->rejudge || table->remapped) && !table->kept) {
+        err = lth_agent__judged_save(c);
     }
     return err == LTH_OK ? lth_agent__guard_done(c) : err;
 }

@@ -2,12 +2,13 @@
 
 #include "internal.h"
 
-#define MARK_NAME    "resync "
-#define MARK_SIZE    (sizeof MARK_NAME - 1 + TABLE_KEY_SIZE)
-#define SPOOL_FIXED  (4u + 8u + 1u)
-#define GROUP_FIXED  (2u + 4u)
-#define CHUNK_MOST   (STEP_RECORDS_MAX - 1u)
-#define RANGE_WIDEST (1u + LTH_RECORD_HEADER_SIZE + 2u + 1u + 16u + 4u + 16u)
+#define MARK_NAME     "resync "
+#define MARK_SIZE     (sizeof MARK_NAME - 1 + TABLE_KEY_SIZE)
+#define MARK_OF_STATE 0x10u /* beside RESYNC_*: the rows are those of `state` */
+#define SPOOL_FIXED   (4u + 8u + 1u)
+#define GROUP_FIXED   (2u + 4u)
+#define CHUNK_MOST    (STEP_RECORDS_MAX - 1u)
+#define RANGE_WIDEST  (1u + LTH_RECORD_HEADER_SIZE + 2u + 1u + 16u + 4u + 16u)
 
 /* ---- which tables owe a snapshot: one row of `ameta` each ---- */
 
@@ -29,8 +30,13 @@ lth_err lth_agent__resync_load(agent_ctx *c)
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
     lth_rd rd = lth_rd_of(value);
-    c->table->resync = (agent_resync)lth_rd8(&rd);
+    uint8_t stored = lth_rd8(&rd);
+    c->table->resync = (agent_resync)(stored & ~MARK_OF_STATE);
     lth_rd_copy(&rd, c->table->cut_to.b, sizeof c->table->cut_to.b);
+    bool of_state = (stored & MARK_OF_STATE) != 0;
+    if (c->table->resync == RESYNC_CUTTING && of_state != c->table->kept) {
+        c->table->resync = RESYNC_DUE; /* configured otherwise in between */
+    }
     bool known = c->table->resync == RESYNC_DUE || c->table->resync == RESYNC_CUTTING;
     return lth_rd_done(&rd) && known ? LTH_OK : LTH_E_STORE_CORRUPT;
 }
@@ -44,7 +50,7 @@ lth_err lth_agent__resync_mark(agent_ctx *c, agent_resync state)
         err = lth_del(c->txn, LTH_A_ameta, mark_key(key, c));
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
-    value[0] = (uint8_t)state;
+    value[0] = (uint8_t)(state | (c->table->kept ? MARK_OF_STATE : 0));
     memcpy(value + 1, c->table->cut_to.b, sizeof c->table->cut_to.b);
     return lth_put_kv(c->txn, LTH_A_ameta, mark_key(key, c), lth_slice_of(value, sizeof value),
                       LTH_PUT);

@@ -34,31 +34,64 @@ lth_err lth_agent__judged_load(agent_ctx *c)
     lth_err err = lth_get(c->txn, LTH_A_ameta, judged_key(c, key), &value);
     if (err == LTH_E_NOT_FOUND) {
         table->rejudge = true;
-        memcpy(table->mapped_as, table->print, PRINT_SIZE);
         return LTH_OK;
     }
     if (err != LTH_OK || value.n != (size_t)2 * PRINT_SIZE) {
         return err != LTH_OK ? err : LTH_E_STORE_CORRUPT;
     }
-    memcpy(table->mapped_as, value.p, PRINT_SIZE);
-    table->remapped = memcmp(table->mapped_as, table->print, PRINT_SIZE) != 0;
-    table->rejudge = memcmp(value.p + PRINT_SIZE, table->judged, PRINT_SIZE) != 0;
+    table->remapped = memcmp(value.p, table->print, PRINT_SIZE) != 0;
+    table->rejudge =
+        table->remapped || memcmp(value.p + PRINT_SIZE, table->judged, PRINT_SIZE) != 0;
     return LTH_OK;
 }
 
-lth_err lth_agent__judged_save(agent_ctx *c, bool mapped)
+lth_err lth_agent__judged_save(agent_ctx *c)
 {
     uint8_t key[JUDGED_SIZE], value[2 * PRINT_SIZE];
     agent_table *table = c->table;
-    if (mapped) {
-        memcpy(table->mapped_as, table->print, PRINT_SIZE);
-        table->remapped = false;
-    }
+    table->remapped = false;
     table->rejudge = false;
-    memcpy(value, table->mapped_as, PRINT_SIZE);
+    memcpy(value, table->print, PRINT_SIZE);
     memcpy(value + PRINT_SIZE, table->judged, PRINT_SIZE);
     return lth_put_kv(c->txn, LTH_A_ameta, judged_key(c, key), lth_slice_of(value, sizeof value),
                       LTH_PUT);
+}
+
+/* ---- resync ---- */
+
+static lth_err count(agent_ctx *c, uint32_t table, uint64_t *n)
+{
+    uint8_t prefix[TABLE_KEY_SIZE];
+    lth_slice from =
+        lth_agent__table_key(prefix, &c->school->conf->org, c->table->mapping->dataset->number);
+    lth_cursor *cursor;
+    lth_slice key, value;
+    *n = 0;
+    lth_err err = lth_cursor_open(c->txn, table, &cursor);
+    if (err != LTH_OK) {
+        return err;
+    }
+    err = lth_cursor_seek(cursor, from, &key, &value);
+    while (err == LTH_OK && key.n == KEY_SIZE && memcmp(key.p, prefix, sizeof prefix) == 0) {
+        (*n)++;
+        err = lth_cursor_next(cursor, &key, &value);
+    }
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
+/* A table that was read from a database before has records that no file has brought yet: a snapshot
+ * without them would end them. */
+lth_err lth_agent__state_resync(agent_ctx *c)
+{
+    uint64_t known, kept;
+    lth_err err = count(c, LTH_A_map, &known);
+    err = err == LTH_OK ? count(c, LTH_A_state, &kept) : err;
+    if (err != LTH_OK || kept < known) {
+        return err;
+    }
+    memset(c->table->cut_to.b, 0, sizeof c->table->cut_to.b);
+    return lth_agent__resync_mark(c, RESYNC_CUTTING);
 }
 
 /* ---- judging again, in slices ---- */
@@ -109,24 +142,58 @@ static lth_err restore(agent_ctx *c, lth_slice key, lth_slice value)
     return LTH_OK;
 }
 
-/* As the entry broker will judge it. */
-static void judge(agent_ctx *c)
+static void view_of(const lth_record_new *record, lth_record_view *view)
 {
-    const lth_record_new *record = &c->self->record;
-    lth_findings *findings = &c->self->row.mapped.findings;
-    lth_record_view view = {.form = LTH_FORM_FULL,
-                            .header = {.op = LTH_OP_STATE,
-                                       .n_groups = (uint8_t)record->n_groups,
-                                       .dataset = record->dataset,
-                                       .record_id = record->record_id,
-                                       .src_commit_time_ms = record->src_commit_time_ms},
-                            .n_groups = record->n_groups};
+    *view = (lth_record_view){.form = LTH_FORM_FULL,
+                              .header = {.op = LTH_OP_STATE,
+                                         .n_groups = (uint8_t)record->n_groups,
+                                         .dataset = record->dataset,
+                                         .record_id = record->record_id,
+                                         .src_commit_time_ms = record->src_commit_time_ms},
+                              .n_groups = record->n_groups};
     for (uint32_t i = 0; i < record->n_groups; i++) {
-        view.groups[i].number = record->groups[i].number;
-        view.groups[i].shown = true;
-        view.groups[i].value = record->groups[i].value;
+        view->groups[i].number = record->groups[i].number;
+        view->groups[i].shown = true;
+        view->groups[i].value = record->groups[i].value;
     }
-    lth_refusal code = lth_record_judge(c->self->env.schema, &view, NULL, findings);
+}
+
+/* Under another mapping its match keys may be others. Those with columns that are no fields come
+ * back with the next file. */
+static lth_err index_anew(agent_ctx *c, const lth_record_view *view)
+{
+    const lth_mapping *mapping = c->table->mapping;
+    const lth_dataset *ds = mapping->dataset;
+    agent_row *row = &c->self->row;
+    size_t words = (ds->n_fields + 63) / 64;
+    lth_value *values = lth_arena_alloc(c->self->rows, ds->n_fields * sizeof *values);
+    uint64_t *shown = lth_arena_alloc(c->self->rows, words * sizeof *shown);
+    lth_cell *cells = lth_arena_alloc(c->self->rows, mapping->n_columns * sizeof *cells);
+    if (values == NULL || shown == NULL || cells == NULL) {
+        return LTH_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < mapping->n_columns; i++) {
+        cells[i] = (lth_cell){.n = -1};
+    }
+    lth_row_values_read(ds, view, values, shown);
+    row->mapped.values = values;
+    row->cells = cells;
+    row->prints.has = 0;
+    row->prints.scoped = false;
+    lth_err err = lth_agent__match_prints(c);
+    if (err == LTH_OK) {
+        err = lth_agent__match_index(c, row->key, &row->old.prints, &row->prints);
+    }
+    row->old.prints = row->prints;
+    row->old.flags = (uint8_t)((row->old.flags & ~MAP_BEFORE) | MAP_MATCH);
+    return err == LTH_OK ? lth_agent__map_put(c, row->key, &row->old) : err;
+}
+
+/* As the entry broker will judge it. */
+static void judge(agent_ctx *c, const lth_record_view *view)
+{
+    lth_findings *findings = &c->self->row.mapped.findings;
+    lth_refusal code = lth_record_judge(c->self->env.schema, view, NULL, findings);
     LTH_ASSERT((code == LTH_REFUSE_none) == (findings->errors == 0));
 }
 
@@ -152,10 +219,16 @@ static lth_err rejudge_one(agent_ctx *c, lth_slice key, lth_slice value)
     bool has;
     lth_err err = restore(c, key, value);
     err = err == LTH_OK ? load_map(c, &has) : err;
-    if (err != LTH_OK || !has || row->unreadable || (row->old.flags & MAP_CLASH) != 0) {
+    if (err != LTH_OK || !has) {
         return err;
     }
-    judge(c);
+    lth_record_view view;
+    view_of(&c->self->record, &view);
+    err = c->table->remapped && c->table->matched ? index_anew(c, &view) : LTH_OK;
+    if (err != LTH_OK || row->unreadable || (row->old.flags & MAP_CLASH) != 0) {
+        return err;
+    }
+    judge(c, &view);
     bool invalid = row->mapped.findings.errors > 0;
     if (invalid == ((row->old.flags & MAP_INVALID) != 0)) {
         return LTH_OK;
@@ -193,5 +266,5 @@ lth_err lth_agent__rejudge(agent_ctx *c)
     }
     lth_cursor_close(&cursor);
     c->scan = NULL;
-    return err == LTH_E_NOT_FOUND ? lth_agent__judged_save(c, false) : err;
+    return err == LTH_E_NOT_FOUND ? lth_agent__judged_save(c) : err;
 }

@@ -64,6 +64,18 @@ static const lth_mapping KEYED = {.dataset = DATASETS,
                                   .fields = MAPPED,
                                   .n_fields = 5};
 
+static const lth_map_key OTHER_KEYS[] = {{BY_NID, 1}, {BY_NAME, 3}, {BY_CODE, 1}};
+static const lth_mapping REORDERED = {.dataset = DATASETS,
+                                      .columns = COLUMNS,
+                                      .n_columns = 6,
+                                      .key_column = LTH_MAP_NO_KEY,
+                                      .match = OTHER_KEYS,
+                                      .n_match = 3,
+                                      .complete_for = COMPLETE,
+                                      .n_complete_for = 2,
+                                      .fields = MAPPED,
+                                      .n_fields = 5};
+
 static world *world_of(const lth_mapping *mapping, uint32_t every_ms)
 {
     world *w = world_new(1);
@@ -84,6 +96,15 @@ world *file_world(void)
 world *file_world_keyed(uint32_t every_ms)
 {
     return world_of(&KEYED, every_ms);
+}
+
+void file_remap(world *w, file_mapping mapping, uint32_t every_ms)
+{
+    static const lth_mapping *const ALL[] = {
+        [FILE_MATCH] = &MAPPING, [FILE_MATCH_REORDERED] = &REORDERED, [FILE_KEYED] = &KEYED};
+    w->tables[0][0] = (lth_agent_table){.mapping = ALL[mapping], .every_ms = every_ms};
+    world_reopen(w);
+    world_connect(w);
 }
 
 void file_world_free(world **w)

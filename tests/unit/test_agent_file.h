@@ -21,6 +21,9 @@ world *file_world(void);
 world *file_world_keyed(uint32_t every_ms);
 /** Rules of the file's dataset from now on, and a new schema version: a fresh instance. */
 void file_rules(world *w, const char *warning, const char *error, uint32_t dict_ver);
+/** The same columns, another mapping from now on: a fresh instance. */
+typedef enum file_mapping { FILE_MATCH, FILE_MATCH_REORDERED, FILE_KEYED } file_mapping;
+void file_remap(world *w, file_mapping mapping, uint32_t every_ms);
 void file_world_free(world **w);
 /** Feed a file whole: rows from 2 on. False: a crash came in between. */
 bool file_read(world *w, const char *id, const pupil *rows, uint32_t n);

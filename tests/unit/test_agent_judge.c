@@ -123,12 +123,75 @@ static void a_keyed_files_snapshot_is_cut_without_it(void **state)
     file_world_free(&w);
 }
 
+/* ---- configured otherwise ---- */
+
+static void other_match_keys_find_the_records_known(void **state)
+{
+    (void)state;
+    world *w = file_world();
+    (void)file_take(w, "1", THREE, 3);
+    file_remap(w, FILE_MATCH_REORDERED, 0);
+    assert_int_equal(file_versions(w), 3);
+    pupil rows[] = {THREE[0], THREE[1], THREE[2]};
+    rows[0].name = "Nguyễn Văn Anh"; /* known by its code, which is the last key now */
+    lth_upload u = file_take(w, "2", rows, 3);
+    assert_int_equal(u.tables[0].fresh, 0);
+    assert_int_equal(u.tables[0].asked, 0);
+    assert_int_equal(w->b.origins[0].n_records, 3);
+    /* and back: rows told apart by another mapping are not a restored source */
+    file_remap(w, FILE_MATCH, 0);
+    u = file_take(w, "3", THREE, 3);
+    assert_int_equal(u.state, LTH_UPLOAD_DONE);
+    assert_int_equal(u.tables[0].fresh, 0);
+    assert_int_equal(file_living(w), 3);
+    file_world_free(&w);
+}
+
+static void a_snapshot_waits_for_records_that_no_file_brought(void **state)
+{
+    (void)state;
+    world *w = file_world_keyed(10000);
+    (void)scan(w, THREE, 3);
+    file_remap(w, FILE_KEYED, 0); /* from now on in files */
+    broker_grant(w, 0, 2, BROKER_KEY);
+    world_run(w);
+    assert_int_equal(file_living(w), 3);
+    (void)file_take(w, "1", THREE, 2);
+    assert_int_equal(file_living(w), 3);
+    (void)file_take(w, "2", THREE, 3);
+    assert_int_equal(file_living(w), 3);
+    for (uint32_t i = 0; i < w->b.origins[0].n_records; i++) {
+        assert_int_equal(w->b.origins[0].records[i].epoch, 2);
+    }
+    file_world_free(&w);
+}
+
+static void a_snapshot_passes_over_nobody(void **state)
+{
+    (void)state;
+    world *w = file_world_keyed(10000);
+    (void)scan(w, THREE, 3);
+    (void)scan(w, THREE, 0);
+    world_act(w, 0, LTH_ACT_WITHDRAW, DS_F);
+    assert_int_equal(scan(w, THREE, 0).fault, LTH_SCAN_none);
+    broker_grant(w, 0, 2, BROKER_KEY);
+    world_run(w);
+    assert_int_equal(scan(w, THREE, 0).fault, LTH_SCAN_emptied); /* asked again */
+    assert_int_equal(file_living(w), 3);
+    assert_int_equal(scan(w, THREE, 3).fault, LTH_SCAN_none);
+    assert_int_equal(file_living(w), 3);
+    file_world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_is_judged_again_in_its_next_scan),
         cmocka_unit_test(a_warning_of_a_table_is_accepted),
         cmocka_unit_test(a_keyed_file_ends_nothing_and_tells_its_bad_rows),
-        cmocka_unit_test(a_keyed_files_snapshot_is_cut_without_it)};
+        cmocka_unit_test(a_keyed_files_snapshot_is_cut_without_it),
+        cmocka_unit_test(other_match_keys_find_the_records_known),
+        cmocka_unit_test(a_snapshot_waits_for_records_that_no_file_brought),
+        cmocka_unit_test(a_snapshot_passes_over_nobody)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
