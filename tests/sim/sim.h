@@ -247,7 +247,7 @@ typedef struct sim {
     sim_faults faults;
     sim_rng public_rng;
     uint64_t public_at; /**< Next publication. */
-    int failed; /**< Exit code of the first violation; 0 = none. */
+    int failed;         /**< Exit code of the first violation; 0 = none. */
     lth_hasher hasher;
     lth_id orgs_list[SIM_NODES_MAX * 2 + SIM_SCHOOLS_MAX];
     lth_org orgs[SIM_NODES_MAX * 2 + SIM_SCHOOLS_MAX];
