@@ -66,6 +66,10 @@ void lth_cli_print_json(json_t *doc);
 const char *lth_cli_str(const json_t *object, const char *key);
 json_int_t lth_cli_int(const json_t *object, const char *key);
 
+/** Who decides: --by, or the person behind sudo, or the login name. */
+const char *lth_cli_by(const lth_cli *cli);
+/** The rule that a row names, on a line of its own, without its end. */
+void lth_cli_print_rule(const lth_cli *cli, const json_t *row);
 /** Print an array of fields (name, title, value), one a line, in two columns. */
 void lth_cli_print_fields(const lth_cli *cli, const json_t *fields);
 
@@ -106,6 +110,10 @@ int lth_cli_upload_answer(const lth_cli *cli);
 int lth_cli_upload_accept(const lth_cli *cli);
 int lth_cli_held_list(const lth_cli *cli);
 int lth_cli_held_show(const lth_cli *cli);
+int lth_cli_held_retry(const lth_cli *cli);
+int lth_cli_held_reject(const lth_cli *cli);
+int lth_cli_warning_list(const lth_cli *cli);
+int lth_cli_warning_accept(const lth_cli *cli);
 int lth_cli_record_list(const lth_cli *cli);
 int lth_cli_record_show(const lth_cli *cli);
 int lth_cli_verify(const lth_cli *cli);

@@ -27,6 +27,12 @@ static const char *const accept_options[] = {
     "--reason=", "--by=", "--dataset=", "--record=", "--rule=", NULL};
 static const char *const status_options[] = {"--check", NULL};
 static const char *const list_options[] = {"--org=", NULL};
+static const char *const held_list_options[] = {"--org=", "--code=", NULL};
+static const char *const held_retry_options[] = {
+    "--all", "--org=", "--code=", "--reason=", "--by=", NULL};
+static const char *const held_reject_options[] = {"--reason=", "--by=", NULL};
+static const char *const warning_list_options[] = {"--org=", "--dataset=", "--blocks", "--counts",
+                                                   NULL};
 static const char *const show_options[] = {"--proof=", "--force", NULL};
 static const char *const publish_options[] = {"--by=", "--reason=", "--dry-run", NULL};
 static const char *const verify_options[] = {"--root=", NULL};
@@ -117,10 +123,25 @@ static const lth_cli_verb verbs[] = {
     {"upload accept", "ORG ID --dataset NAME --record HEX --rule ID --reason TEXT [--by NAME]",
      "chấp nhận một cảnh báo: giá trị đúng là như vậy",
      "accept a warning: the value is right as it is", accept_options, lth_cli_upload_accept},
-    {"held list", "", "bản ghi đang bị giữ và lý do", "held records and why", no_options,
-     lth_cli_held_list},
-    {"held show", "ACCEPT_NO INDEX", "một bản ghi bị giữ", "one held record", no_options,
-     lth_cli_held_show},
+    {"held list", "[--org ORG] [--code CODE]", "bản ghi đang bị giữ và lý do",
+     "held records and why", held_list_options, lth_cli_held_list},
+    {"held show", "KEY", "một bản ghi bị giữ và tổng số thay đổi ra sao nếu nhận",
+     "one held record, and what it does to totals", no_options, lth_cli_held_show},
+    {"held retry", "KEY...|--all [--org ORG] [--code CODE] [--reason TEXT] [--by NAME]",
+     "xét lại bản ghi bị giữ; việc xoá hàng loạt thì được xác nhận",
+     "judge held records again; a mass deletion is confirmed", held_retry_options,
+     lth_cli_held_retry},
+    {"held reject", "KEY... --reason TEXT [--by NAME]",
+     "từ chối bản ghi bị giữ, kèm lý do; trường được báo lại",
+     "reject held records with a reason; the school is told", held_reject_options,
+     lth_cli_held_reject},
+    {"warning list", "[--org ORG] [--dataset NAME] [--blocks] [--counts]",
+     "bản ghi đã nhận nhưng chưa đạt quy tắc cảnh báo", "merged records that only warn",
+     warning_list_options, lth_cli_warning_list},
+    {"warning accept", "DATASET RECORD_ID RULE --reason TEXT [--by NAME]",
+     "chấp nhận một cảnh báo, kèm lý do; bản ghi đổi thì hết hiệu lực",
+     "accept a warning with a reason; forgotten when the record changes", held_reject_options,
+     lth_cli_warning_accept},
     {"record list", "DATASET [--org ORG]", "các bản ghi của một tập dữ liệu",
      "records of a dataset", list_options, lth_cli_record_list},
     {"record show", "DATASET ORG KEY [--proof FILE [--force]]",

@@ -243,6 +243,26 @@ static void print_table(const lth_cli *cli, const json_t *row)
     putchar('\n');
 }
 
+static int badness_holds(const json_t *row)
+{
+    bool waits = json_object_get(json_object_get(row, "by_code"), "mass_deletion") != NULL;
+    return waits ? 4 : 1; /* Nobody but a person lets that through. */
+}
+
+static void print_holds(const lth_cli *cli, const json_t *row)
+{
+    char when[64];
+    const char *code;
+    const json_t *n;
+    ago(cli, when, sizeof(when), lth_cli_int(row, "oldest_ms"));
+    printf(lth_cli_say(cli, "  bị giữ %lld%s, cũ nhất %s:", "  held %lld%s, oldest %s:"),
+           (long long)lth_cli_int(row, "held"),
+           json_is_true(json_object_get(row, "more")) ? "+" : "", when);
+    json_object_foreach(json_object_get(row, "by_code"), code, n)
+        printf(" %s %lld", code, (long long)json_integer_value(n));
+    putchar('\n');
+}
+
 static const struct kind {
     const char *name;
     int (*badness)(const json_t *row);
@@ -250,6 +270,7 @@ static const struct kind {
 } kinds[] = {
     {"dictionary", badness_dictionary, lth_cli_print_dictionary},
     {"node", badness_node, print_node},
+    {"holds", badness_holds, print_holds},
     {"peer", badness_peer, print_peer},
     {"origin", badness_origin, print_origin},
     {"school", badness_origin, print_school},

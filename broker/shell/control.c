@@ -1,4 +1,4 @@
-/* status, counts, held list, held show; and the walk that every listing uses. */
+/* status, counts; and the walk that every listing uses. */
 #include "broker/shell/control.h"
 
 #include "broker/shell/dictionary.h"
@@ -57,7 +57,7 @@ static void walk_step(void *ctx, lth_control_call *call, void *state)
             walk->next_size = key.n;
             break;
         }
-        json_t *row = walk->row(engine, txn, key, value);
+        json_t *row = walk->row(engine, txn, walk, key, value);
         if (row != NULL) {
             walk->rows++;
             lth_control_row(call, row);
@@ -92,9 +92,11 @@ void lth_walk_start(lth_control_call *call, const lth_walk *walk)
 
 /* ---- status ---- */
 
-static json_t *origin_row(lth_engine *engine, lth_txn *txn, lth_slice key, lth_slice value)
+static json_t *origin_row(lth_engine *engine, lth_txn *txn, const lth_walk *walk, lth_slice key,
+                          lth_slice value)
 {
     (void)txn;
+    (void)walk;
     lth_head head;
     if (key.n != 24 || !lth_head_decode(&head, value))
         return NULL;
@@ -166,6 +168,9 @@ static void verb_status(void *ctx, lth_control_call *call, const json_t *request
     pthread_mutex_lock(&engine->status_lock);
     lth_control_row(call, node_row(engine));
     lth_control_row(call, lth_dictionary_row(engine));
+    json_t *holds = lth_holds_row(engine);
+    if (holds != NULL)
+        lth_control_row(call, holds);
     for (uint32_t i = 0; i < engine->status.n_peers; i++)
         lth_control_row(call, peer_row(engine, &engine->status.peers[i], now));
     pthread_mutex_unlock(&engine->status_lock);
@@ -174,9 +179,11 @@ static void verb_status(void *ctx, lth_control_call *call, const json_t *request
 
 /* ---- counts ---- */
 
-static json_t *count_row(lth_engine *engine, lth_txn *txn, lth_slice key, lth_slice value)
+static json_t *count_row(lth_engine *engine, lth_txn *txn, const lth_walk *walk, lth_slice key,
+                         lth_slice value)
 {
     (void)txn;
+    (void)walk;
     if (key.n != 10 || value.n != 16)
         return NULL;
     const lth_broker_conf *conf = lth_engine_conf(engine);
@@ -196,60 +203,17 @@ static void verb_counts(void *ctx, lth_control_call *call, const json_t *request
     lth_walk_start(call, &(lth_walk){.table = LTH_T_count, .row = count_row});
 }
 
-/* ---- held ---- */
-
-static json_t *held_row(lth_engine *engine, lth_txn *txn, lth_slice key, lth_slice value)
-{
-    (void)txn;
-    lth_held_row held;
-    if (key.n != 12 || !lth_held_row_decode(&held, value))
-        return NULL;
-    const lth_broker_conf *conf = lth_engine_conf(engine);
-    const lth_dataset *ds = lth_schema_find(&conf->schema, held.dataset);
-    json_t *row =
-        json_pack("{s:s,s:I,s:i,s:o,s:i,s:I,s:s,s:o,s:o,s:i,s:i,s:I,s:o}", "kind", "held",
-                  "accept_no", (json_int_t)lth_get64(key.p), "index", (int)lth_get32(key.p + 8),
-                  "org", lth_json_org(engine, &held.origin), "epoch", (int)held.epoch, "batch_seq",
-                  (json_int_t)held.seq, "dataset", ds != NULL ? ds->name : "?", "record_id",
-                  lth_json_hex(held.record_id.b, 16), "reason", lth_json_refusal(held.code),
-                  "group_number", (int)held.group, "field_number", (int)held.field, "received_ms",
-                  (json_int_t)held.receive_ms, "tier", lth_json_org(engine, &held.tier_org));
-    const lth_group *group = ds != NULL ? lth_dataset_group(ds, held.group) : NULL;
-    if (group != NULL)
-        json_object_set_new(row, "group", json_string(group->name));
-    for (uint32_t i = 0; ds != NULL && held.field != 0 && i < ds->n_fields; i++)
-        if (ds->fields[i].number == held.field)
-            json_object_set_new(row, "field", json_string(ds->fields[i].name));
-    return row;
-}
-
-static void verb_held_list(void *ctx, lth_control_call *call, const json_t *request)
-{
-    (void)ctx;
-    (void)request;
-    lth_walk_start(call, &(lth_walk){.table = LTH_T_held, .row = held_row});
-}
-
-/* One hold: accept_no and index; the record's values are shown to the node's owner only, who asks
- * here. */
-static void verb_held_show(void *ctx, lth_control_call *call, const json_t *request)
-{
-    (void)ctx;
-    json_int_t accept_no = json_integer_value(json_object_get(request, "accept_no"));
-    json_int_t index = json_integer_value(json_object_get(request, "index"));
-    lth_walk walk = {.table = LTH_T_held, .prefix_size = 12, .row = held_row};
-    lth_put64(walk.prefix, (uint64_t)accept_no);
-    lth_put32(walk.prefix + 8, (uint32_t)index);
-    lth_walk_start(call, &walk);
-}
-
 const lth_control_verb lth_broker_verbs[] = {
     {"status", verb_status},
     {"dictionary_status", lth_verb_dictionary_status},
     {"dictionary_publish", lth_verb_dictionary_publish},
     {"counts", verb_counts},
-    {"held_list", verb_held_list},
-    {"held_show", verb_held_show},
+    {"held_list", lth_verb_held_list},
+    {"held_show", lth_verb_held_show},
+    {"held_retry", lth_verb_held_retry},
+    {"held_reject", lth_verb_held_reject},
+    {"warning_list", lth_verb_warning_list},
+    {"warning_accept", lth_verb_warning_accept},
     {"record_list", lth_verb_record_list},
     {"record_show", lth_verb_record_show},
 };

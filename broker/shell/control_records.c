@@ -19,9 +19,11 @@ static json_t *buf_json(lth_buf *buf)
 
 /* ---- list ---- */
 
-static json_t *list_row(lth_engine *engine, lth_txn *txn, lth_slice key, lth_slice value)
+static json_t *list_row(lth_engine *engine, lth_txn *txn, const lth_walk *walk, lth_slice key,
+                        lth_slice value)
 {
     (void)txn;
+    (void)walk;
     lth_record_row row;
     if (key.n != 20 || !lth_record_row_decode(&row, value))
         return NULL;
@@ -50,8 +52,8 @@ static json_t *list_row(lth_engine *engine, lth_txn *txn, lth_slice key, lth_sli
     return out;
 }
 
-static const lth_dataset *asked_dataset(lth_engine *engine, lth_control_call *call,
-                                        const json_t *request)
+const lth_dataset *lth_asked_dataset(lth_engine *engine, lth_control_call *call,
+                                     const json_t *request)
 {
     const char *name = json_string_value(json_object_get(request, "dataset"));
     const lth_dataset *ds =
@@ -62,7 +64,7 @@ static const lth_dataset *asked_dataset(lth_engine *engine, lth_control_call *ca
 }
 
 /* Org by code; NULL and answered when named but unknown. */
-static const lth_org *asked_org(lth_engine *engine, lth_control_call *call, const json_t *request)
+const lth_org *lth_asked_org(lth_engine *engine, lth_control_call *call, const json_t *request)
 {
     const char *code = json_string_value(json_object_get(request, "org"));
     const lth_org *org =
@@ -76,13 +78,13 @@ static const lth_org *asked_org(lth_engine *engine, lth_control_call *call, cons
 void lth_verb_record_list(void *ctx, lth_control_call *call, const json_t *request)
 {
     lth_engine *engine = ctx;
-    const lth_dataset *ds = asked_dataset(engine, call, request);
+    const lth_dataset *ds = lth_asked_dataset(engine, call, request);
     if (ds == NULL)
         return;
     lth_walk walk = {.table = LTH_T_record, .prefix_size = 2, .row = list_row};
     lth_put16(walk.prefix, ds->number);
     if (json_object_get(request, "org") != NULL) {
-        const lth_org *org = asked_org(engine, call, request);
+        const lth_org *org = lth_asked_org(engine, call, request);
         if (org == NULL)
             return;
         memcpy(walk.prefix + 2, org->id.b, 8);
@@ -332,8 +334,8 @@ void lth_verb_record_show(void *ctx, lth_control_call *call, const json_t *reque
         lth_control_error(call, 4, "crypto", "lỗi thư viện mật mã", diag.text);
         return;
     }
-    s->ds = asked_dataset(engine, call, request);
-    s->org = s->ds != NULL ? asked_org(engine, call, request) : NULL;
+    s->ds = lth_asked_dataset(engine, call, request);
+    s->org = s->ds != NULL ? lth_asked_org(engine, call, request) : NULL;
     if (s->org != NULL) {
         if (lth_store_begin(engine->store, false, &s->txn) != LTH_OK)
             lth_control_error(call, 4, "store", "không đọc được kho", "the store cannot be read");

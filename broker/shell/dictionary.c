@@ -1,10 +1,7 @@
 #include "broker/shell/dictionary.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define PEEK_MAP ((uint64_t)1 << 30)
@@ -264,16 +261,10 @@ static void show(request *r)
             (void)codes_row(r, r->changes[i].code->list);
 }
 
-/* The writer does it; this thread has nothing better to do than to wait. */
-static void hand_over(lth_engine *engine, lth_publish_job *job)
+static lth_err publish_run(lth_job *job, lth_broker *core, lth_txn *txn)
 {
-    uint64_t ticks;
-    struct pollfd fd = {.fd = job->done_fd, .events = POLLIN};
-    atomic_store(&engine->job, job);
-    lth_ring_nudge(&engine->ring);
-    while (poll(&fd, 1, -1) < 0 && errno == EINTR)
-        continue;
-    (void)!read(job->done_fd, &ticks, sizeof(ticks));
+    const lth_publish_job *self = (const lth_publish_job *)job;
+    return lth_broker_publish(core, txn, lth_clock_now(), self->changes, self->n, &job->diag);
 }
 
 /* Who published, and why, is a record like the others. */
@@ -294,19 +285,17 @@ static lth_err publish(request *r, const char *by, const char *reason)
                                      .text = lth_slice_of(text, text != NULL ? strlen(text) : 0)};
     lth_public_change *all = malloc((r->n + 1) * sizeof *all);
     lth_publish_job job = {
-        .changes = all, .n = r->n + 1, .err = LTH_E_NOMEM, .done_fd = eventfd(0, EFD_CLOEXEC)};
-    if (text != NULL && all != NULL && job.done_fd >= 0) {
+        .job = {.run = publish_run, .err = LTH_E_NOMEM}, .changes = all, .n = r->n + 1};
+    if (text != NULL && all != NULL) {
         memcpy(all, r->changes, r->n * sizeof *all);
         all[r->n] = (lth_public_change){
             .dataset = LTH_PUBLIC_DEFINITION, .fresh = true, .definition = &account};
-        hand_over(r->engine, &job);
+        (void)!lth_engine_do(r->engine, &job.job);
     }
-    if (job.done_fd >= 0)
-        close(job.done_fd);
-    r->diag = job.diag;
+    r->diag = job.job.diag;
     free(text);
     free(all);
-    return job.err;
+    return job.job.err;
 }
 
 static void answer(request *r, bool published)

@@ -8,11 +8,9 @@
 
 /** A publication on its way from the I/O thread, which waits for it, to the writer. */
 typedef struct lth_publish_job {
+    lth_job job; /**< First. */
     const lth_public_change *changes;
     uint32_t n;
-    lth_err err;
-    lth_diag diag;
-    int done_fd; /**< eventfd */
 } lth_publish_job;
 
 /** What is published, from the store of a node that does not run yet: empty when there is none. */

@@ -1,7 +1,8 @@
 /* Workers and the writer: every change of the store happens in writer_step(). */
-#include "broker/shell/dictionary.h"
+#include "broker/shell/engine.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,21 +289,20 @@ static lth_err writer_pump(lth_engine *engine, bool *more, lth_diag *diag)
 }
 
 /* One step of its own. When it fails nothing is written and the core starts from the store. */
-static lth_err writer_publish(lth_engine *engine, lth_publish_job *job, lth_diag *diag)
+static lth_err writer_job(lth_engine *engine, lth_job *job, lth_diag *diag)
 {
     lth_txn *txn = NULL;
     uint64_t one = 1;
     job->err = lth_store_begin(engine->store, true, &txn);
     if (job->err == LTH_OK)
-        job->err = lth_broker_publish(engine->core, txn, lth_clock_now(), job->changes, job->n,
-                                      &job->diag);
+        job->err = job->run(job, engine->core, txn);
     if (job->err == LTH_OK)
         job->err = commit_step(engine, &txn);
     else if (txn != NULL)
         lth_store_abort(&txn);
     lth_err err = LTH_OK;
     if (job->err != LTH_OK && lth_err_class_of(job->err) == LTH_CLASS_FATAL) {
-        err = lth_fail(diag, job->err, "publishing: %s", lth_err_text(job->err));
+        err = lth_fail(diag, job->err, "job: %s", lth_err_text(job->err));
     } else if (job->err != LTH_OK) {
         lth_broker_free(&engine->core);
         engine->greet_parent = engine->parent_up;
@@ -353,8 +353,8 @@ static void *writer_main(void *arg)
     lth_err err = LTH_OK;
     bool more = false;
     while (err == LTH_OK) {
-        lth_publish_job *job = atomic_exchange(&engine->job, NULL);
-        if (job != NULL && (err = writer_publish(engine, job, &diag)) != LTH_OK)
+        lth_job *job = atomic_exchange(&engine->job, NULL);
+        if (job != NULL && (err = writer_job(engine, job, &diag)) != LTH_OK)
             break;
         bool room = atomic_load(&engine->outq.parent_bytes) < PARENT_QUEUE_HIGH;
         lth_mono deadline = more && room ? 0 : wake_at(engine);
@@ -457,6 +457,22 @@ lth_err lth_engine_start(lth_engine *engine, lth_node *node, lth_diag *diag)
     note_public(engine);
     publish_status(engine, lth_clock_now().mono, true);
     return threads_start(engine, diag);
+}
+
+/* The writer does it; the I/O thread has nothing better to do than to wait. */
+lth_err lth_engine_do(lth_engine *engine, lth_job *job)
+{
+    job->err = LTH_E_IO;
+    job->done_fd = eventfd(0, EFD_CLOEXEC);
+    if (job->done_fd < 0)
+        return job->err;
+    struct pollfd fd = {.fd = job->done_fd, .events = POLLIN};
+    atomic_store(&engine->job, job);
+    lth_ring_nudge(&engine->ring);
+    while (poll(&fd, 1, -1) < 0 && errno == EINTR)
+        continue;
+    close(job->done_fd);
+    return job->err;
 }
 
 void lth_engine_stop(lth_engine *engine)

@@ -55,7 +55,14 @@ typedef struct lth_engine_status {
     char dictionary_fault[LTH_DIAG_TEXT_SIZE];
 } lth_engine_status;
 
-struct lth_publish_job;
+/** One step of its own that the I/O thread wants of the writer. */
+typedef struct lth_job {
+    /** Inside a write transaction of the writer; an error gives it up. */
+    lth_err (*run)(struct lth_job *job, lth_broker *core, lth_txn *txn);
+    lth_err err;
+    lth_diag diag;
+    int done_fd; /**< eventfd, of lth_engine_do(). */
+} lth_job;
 
 typedef struct lth_engine {
     lth_node *node;
@@ -74,7 +81,7 @@ typedef struct lth_engine {
     lth_node_conf next_conf; /**< Handed over by a RELOAD slot while the ring is otherwise empty. */
     _Atomic(const lth_broker_conf *) conf; /**< In force. */
     atomic_uint_fast64_t public_held;      /**< Last whole publication that the store holds. */
-    struct lth_publish_job *_Atomic job;   /**< For the writer to take. */
+    lth_job *_Atomic job;                  /**< For the writer to take. */
     atomic_bool failed; /**< The writer met an error the process must not survive. */
     int done_fd;        /**< eventfd: a reload or the stop was carried out. */
 } lth_engine;
@@ -83,6 +90,9 @@ typedef struct lth_engine {
 LTH_MUST_USE lth_err lth_engine_start(lth_engine *engine, lth_node *node, lth_diag *diag);
 /** After LTH_SLOT_STOP was published: join all threads, close the store. */
 void lth_engine_stop(lth_engine *engine);
+
+/** I/O thread: have the writer run a job and wait until it is committed or failed. */
+LTH_MUST_USE lth_err lth_engine_do(lth_engine *engine, lth_job *job);
 
 lth_now lth_clock_now(void);
 
