@@ -152,22 +152,36 @@ void node_restart(node *self)
     node_clear(self);
 }
 
-void node_route(node *self, lth_send send, const uint16_t *share, uint32_t n_share)
+static void route(node *self, lth_send send, const uint16_t *share, uint32_t n_share,
+                  uint16_t n_datasets)
 {
-    lth_route_dataset *ds = lth_arena_alloc(memory, sizeof *ds);
-    lth_route *route = lth_arena_alloc(memory, sizeof *route);
+    lth_route_dataset *ds = lth_arena_alloc(memory, n_datasets * sizeof *ds);
+    lth_route *made = lth_arena_alloc(memory, sizeof *made);
     lth_id *top = lth_arena_alloc(memory, sizeof *top);
     *top = test_org(ORG_PROVINCE);
-    *ds = (lth_route_dataset){.dataset = DATASET, .send = send, .share = share, .n_share = n_share};
-    *route = (lth_route){.name = "up",
-                         .from = LTH_FROM_UNDER,
-                         .from_orgs = top,
-                         .n_from_orgs = 1,
-                         .to_parent = true,
-                         .datasets = ds,
-                         .n_datasets = send == LTH_SEND_NOTHING ? 0 : 1};
-    self->policy.routes = route;
+    for (uint16_t i = 0; i < n_datasets; i++) {
+        ds[i] = (lth_route_dataset){
+            .dataset = (uint16_t)(DATASET + i), .send = send, .share = share, .n_share = n_share};
+    }
+    *made = (lth_route){.name = "up",
+                        .from = LTH_FROM_UNDER,
+                        .from_orgs = top,
+                        .n_from_orgs = 1,
+                        .to_parent = true,
+                        .datasets = ds,
+                        .n_datasets = send == LTH_SEND_NOTHING ? 0 : n_datasets};
+    self->policy.routes = made;
     self->policy.n_routes = 1;
+}
+
+void node_route(node *self, lth_send send, const uint16_t *share, uint32_t n_share)
+{
+    route(self, send, share, n_share, 1);
+}
+
+void node_route_both(node *self, const uint16_t *share, uint32_t n_share)
+{
+    route(self, LTH_SEND_GROUPS, share, n_share, 2);
 }
 
 static void copy(lth_slice *s)
@@ -187,6 +201,9 @@ static void keep(lth_frame *frame)
         break;
     case LTH_FRAME_RECEIPT:
         copy(&frame->receipt.bytes);
+        break;
+    case LTH_FRAME_RELEASE:
+        copy(&frame->release.bytes);
         break;
     case LTH_FRAME_EPOCH_GRANT:
         copy(&frame->epoch_grant.bytes);

@@ -54,6 +54,8 @@ void node_fini(node *self);
 void node_restart(node *self);
 /** What the province sends upward of dataset 1: @p n_share groups, or headers only. */
 void node_route(node *self, lth_send send, const uint16_t *share, uint32_t n_share);
+/** The same of datasets 1 and 2. */
+void node_route_both(node *self, const uint16_t *share, uint32_t n_share);
 void node_event(node *self, const lth_event *event);
 void node_frame(node *self, uint32_t org, const lth_frame *frame);
 void node_timer(node *self, uint64_t ms);
