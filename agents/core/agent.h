@@ -26,7 +26,7 @@
     X(ameta)  /* name -> value */                                                                  \
     X(ahead)  /* origin 16 | stream 8 -> struct lth_agent_head encoded */                          \
     X(map)    /* org prefix 8 | dataset 2 | key hash 16 -> record_id 16 | row hash 16 | flags 1 |  \
-                 natural bytes */                                                                  \
+                 as flags say: hash before the last change 16, match prints | natural bytes */     \
     X(natmap) /* org prefix 8 | dataset 2 | natural hash 16 -> key hash 16 */                      \
     X(ids)    /* dataset 2 | record_id 16 -> key hash 16 */                                        \
     X(outbox) /* origin 16 | stream 8 | epoch 4 | seq 8 -> signed header 256 | lane 1 | sealed_ms  \
@@ -131,7 +131,8 @@ typedef enum lth_upload_state {
     LTH_UPLOAD_RECEIVED = 1, /**< Lies whole in the inbox. */
     LTH_UPLOAD_READING = 2,
     LTH_UPLOAD_DONE = 3,      /**< Read to its end; what it changed is sealed. */
-    LTH_UPLOAD_REFUSED = 4,   /**< As a whole: fault and detail say why; nothing changed. */
+    LTH_UPLOAD_REFUSED = 4,   /**< As a whole: fault and detail say why; nothing ended. What single
+                                 rows said before the fault was found stays said. */
     LTH_UPLOAD_WAITING = 5,   /**< A guard holds what it would end or turn back. */
     LTH_UPLOAD_WITHDRAWN = 6, /**< A person said no to what the guard held. */
 } lth_upload_state;
@@ -259,7 +260,9 @@ typedef enum lth_agent_event_kind {
     LTH_AEVENT_LINK_DOWN,
     LTH_AEVENT_FRAME,
     LTH_AEVENT_ROW,       /**< One row of a table of a round under way. */
-    LTH_AEVENT_TABLE_END, /**< The table is read; fault none = completely. */
+    LTH_AEVENT_TABLE_END, /**< The table is read; fault none = completely. In an upload every table
+                             of its mask gets one: missing_table = the file does not hold it (no
+                             fault unless it holds none), any other fault refuses the file. */
     LTH_AEVENT_ROUND_END, /**< After the last TABLE_END; the child is gone. Tables without TABLE_END
                              count as `incomplete`. */
     LTH_AEVENT_TIMER,
@@ -299,7 +302,8 @@ typedef struct lth_agent_action {
  * way)? */
 bool lth_agent_may_upload(const lth_agent *self, uint32_t school);
 /** Upload under way or last ended of this school: its number in table `upload`; 0 = none. The same
- * id comes with the same number: read again, it replaces its findings and counts. */
+ * id comes with the same number: read again, it replaces its findings and counts; what it made
+ * fresh, changed and ended adds up over its readings. */
 uint64_t lth_agent_upload_number(const lth_agent *self, uint32_t school);
 
 /** Rebuild from the store (empty: fresh). Session number from env.random. Rounds that an earlier
