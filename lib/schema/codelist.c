@@ -160,13 +160,22 @@ static uint64_t letters_of(lth_slice text)
     return set;
 }
 
+static uint32_t count_bits(uint64_t set)
+{
+    uint32_t n = 0;
+    for (; set != 0; set &= set - 1) {
+        n++;
+    }
+    return n;
+}
+
 /* Cheap proof that the distance is not below @p best. */
 static bool is_far(lth_slice a, lth_slice b, uint32_t best)
 {
     size_t na = lth_schema__text_chars(a);
     size_t nb = lth_schema__text_chars(b);
-    int differ = __builtin_popcountll(letters_of(a) ^ letters_of(b));
-    return (na > nb ? na - nb : nb - na) >= best || (uint32_t)differ > 2 * (best - 1);
+    uint32_t differ = count_bits(letters_of(a) ^ letters_of(b));
+    return (na > nb ? na - nb : nb - na) >= best || differ > 2 * (best - 1);
 }
 
 const lth_code *lth_codelist_nearest(const lth_codelist *list, lth_slice text, uint32_t on)

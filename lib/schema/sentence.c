@@ -307,15 +307,16 @@ static void say_unknown_code(writer *w, const subject *s)
 /* The codes that took its place, each with its title. */
 static void put_replacements(writer *w, const lth_codelist *list, const char *codes)
 {
-    for (bool first = true; *codes != '\0'; first = false) {
-        size_t n = strcspn(codes, " ");
+    bool first = true;
+    for (size_t n = strcspn(codes, " "); n > 0; n = strcspn(codes, " ")) {
         const lth_code *code = NULL;
         put(w, "%s", first ? pick(w, "; thay bằng ", "; replaced by ") : ", ");
         put_bytes(w, lth_slice_of(codes, n));
         if (lth_codelist_find(list, lth_slice_of(codes, n), w->day, &code) == LTH_CODE_IN_FORCE) {
             put(w, " (%s)", title_of(w, &code->title, code->code));
         }
-        codes += n + strspn(codes + n, " ");
+        codes += n + (codes[n] == ' ' ? 1 : 0);
+        first = false;
     }
 }
 
