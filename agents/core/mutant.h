@@ -11,6 +11,7 @@
  * | 23     | goes on with the old record numbers after a granted epoch            | resume.c   |
  * | 24     | prunes on a receipt that is merely durable                           | outbox.c   |
  * | 25     | the guards let everything pass                                       | guard.c    |
+ * | 42     | what a publication ends stays                                        | public.c   |
  */
 #pragma once
 

@@ -238,7 +238,7 @@ static lth_err keep_record(agent_ctx *c, const lth_record_view *record)
         return lth_put_kv(c->txn, LTH_A_public, lth_slice_of(key, sizeof key), record->wire,
                           LTH_PUT);
     }
-    lth_err err = h->op == LTH_OP_DELETE
+    lth_err err = h->op == LTH_OP_DELETE && !LTH_MUTANT(42)
                       ? lth_del(c->txn, LTH_A_public, lth_slice_of(key, sizeof key))
                       : LTH_OK;
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;

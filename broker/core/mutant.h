@@ -22,6 +22,7 @@
  * 17  a snapshot may end as much as it likes                           guard.c
  * 18  a statement of the entry broker is kept and not applied          release.c
  * 19  a statement that was lost on the link is not sent again          release.c
+ * 41  an answer of the public stream leaves out its first batch        public.c
  */
 #pragma once
 

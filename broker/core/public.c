@@ -280,7 +280,7 @@ static lth_err make_answer(lth_broker *self, lth_txn *read, broker_peer *peer)
     reader->due = false;
     reader->since = self->now;
     lth_broker__key_position(from, &self->public_.author->id, LTH_STREAM_PUBLIC, reader->sent_epoch,
-                             reader->sent_seq + 1);
+                             reader->sent_seq + (LTH_MUTANT(41) ? 2 : 1));
     TRY(lth_cursor_open(read, LTH_T_chain, &cursor));
     lth_err err = lth_cursor_seek(cursor, lth_slice_of(from, sizeof from), &key, &value);
     while (err == LTH_OK && memcmp(key.p, from, 24) == 0 && reader->bytes < PUBLIC_ANSWER &&
