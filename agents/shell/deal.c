@@ -51,8 +51,10 @@ lth_err lth_deal_begin(lth_reading *self)
 static void count_stranger(lth_deal *deal, lth_slice org)
 {
     char code[sizeof deal->strangers[0].org];
-    (void)lth_format(code, sizeof code, "%.*s", org.n > 32 ? 32 : (int)org.n,
-                     org.n > 0 ? (const char *)org.p : "");
+    size_t n = org.n < sizeof code - 1 ? org.n : sizeof code - 1;
+    while (n > 0 && n < org.n && (org.p[n] & 0xC0) == 0x80)
+        n--; /* whole characters */
+    (void)lth_format(code, sizeof code, "%.*s", (int)n, n > 0 ? (const char *)org.p : "");
     uint32_t i = 0;
     while (i < deal->n_strangers && strcmp(deal->strangers[i].org, code) != 0)
         i++;

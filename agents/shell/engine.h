@@ -126,6 +126,7 @@ typedef struct lth_finding_row {
     uint16_t n; /**< Of the row; 0xFFFF: held above. */
     const lth_upload_finding *finding;
     const lth_frame_held *held; /**< Instead of a finding. */
+    lth_txn *txn;
 } lth_finding_row;
 /** Everything found in an upload and everything of it that is held above. @p each returns false to
  * end. */

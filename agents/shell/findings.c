@@ -1,5 +1,7 @@
 /* What is wrong with an upload, row by row: what the agent found, and what is held above. */
 
+#include <stdlib.h>
+
 #include "agents/shell/engine.h"
 
 #define HELD_ABOVE 0xFFFFu
@@ -31,25 +33,30 @@ static lth_err own_findings(walk *self)
          err = lth_cursor_next(cursor, &key, &value)) {
         if (!lth_upload_finding_decode(&finding, value))
             continue;
-        const lth_finding_row row = {lth_get32(key.p + 24), lth_get16(key.p + 28), &finding, NULL};
+        const lth_finding_row row = {lth_get32(key.p + 24), lth_get16(key.p + 28), &finding, NULL,
+                                     self->txn};
         self->over = !self->each(self->ctx, &row);
     }
     lth_cursor_close(&cursor);
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
-/* Row of this upload from which a record came as it is now; 0: from another one. */
-static uint32_t row_of(walk *self, const lth_frame_held *held)
+/* From which row of which upload a record came as it is now; upload 0: not known. */
+typedef struct came_from {
+    uint64_t upload;
+    uint32_t row;
+} came_from;
+
+static came_from where_from(lth_txn *txn, const lth_id *org, uint16_t dataset, const lth_id *record)
 {
     uint8_t key[26];
     lth_slice value;
-    memcpy(key, self->school->org.b, 8);
-    lth_put16(key + 8, held->dataset);
-    memcpy(key + 10, held->record_id.b, 16);
-    if (lth_get(self->txn, LTH_A_state, lth_slice_of(key, sizeof key), &value) != LTH_OK ||
-        value.n < 12 || lth_get64(value.p) != self->number)
-        return 0;
-    return lth_get32(value.p + 8);
+    memcpy(key, org->b, 8);
+    lth_put16(key + 8, dataset);
+    memcpy(key + 10, record->b, 16);
+    if (lth_get(txn, LTH_A_state, lth_slice_of(key, sizeof key), &value) != LTH_OK || value.n < 12)
+        return (came_from){0, 0};
+    return (came_from){lth_get64(value.p), lth_get32(value.p + 8)};
 }
 
 /* What was sent as invalid is held for what the agent has found itself. */
@@ -65,9 +72,10 @@ static lth_err held_above(walk *self)
          err = lth_cursor_next(cursor, &key, &value)) {
         if (!lth_agent_held_decode(&held, key, value) || held.code == LTH_REFUSE_invalid_at_source)
             continue;
-        uint32_t row = row_of(self, &held);
-        if (row != 0)
-            self->over = !self->each(self->ctx, &(lth_finding_row){row, HELD_ABOVE, NULL, &held});
+        came_from from = where_from(self->txn, &self->school->org, held.dataset, &held.record_id);
+        if (from.upload == self->number)
+            self->over = !self->each(
+                self->ctx, &(lth_finding_row){from.row, HELD_ABOVE, NULL, &held, self->txn});
     }
     lth_cursor_close(&cursor);
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
@@ -116,42 +124,64 @@ static const char *rule_id(const lth_dataset *dataset, uint16_t number)
     return rule != NULL ? rule->id : reference != NULL ? reference->id : "";
 }
 
-static json_t *candidates_json(const lth_upload_finding *finding)
+/* A record as its school knows it: by the row that it came from. */
+static json_t *candidate_text(const lth_engine *self, uint32_t school, const lth_finding_row *row,
+                              const lth_id *record)
+{
+    char hex[33];
+    came_from from =
+        where_from(row->txn, &self->node.schools[school].org, row->finding->dataset, record);
+    lth_upload *upload = malloc(sizeof *upload);
+    json_t *text = NULL;
+    if (upload != NULL && from.upload != 0 &&
+        lth_upload_of(self, row->txn, school, from.upload, upload))
+        text = json_sprintf("hàng %u của tệp %s", (unsigned)from.row, upload->id);
+    free(upload);
+    lth_hex(hex, record->b, 16);
+    return text != NULL ? text : json_string(hex);
+}
+
+static json_t *candidates_json(const lth_engine *self, uint32_t school, const lth_finding_row *row)
 {
     json_t *list = json_array();
-    for (uint32_t i = 0; i < finding->n_candidates; i++) {
+    for (uint32_t i = 0; i < row->finding->n_candidates; i++) {
         char hex[33];
-        lth_hex(hex, finding->candidates[i].b, 16);
-        json_array_append_new(list, json_pack("{s:s,s:s}", "record", hex, "text", hex));
+        lth_hex(hex, row->finding->candidates[i].b, 16);
+        json_array_append_new(
+            list, json_pack("{s:s,s:o}", "record", hex, "text",
+                            candidate_text(self, school, row, &row->finding->candidates[i])));
     }
     return list;
 }
 
-static json_t *text_json(lth_slice vi, lth_slice en)
+/* Never NULL: what is no UTF-8 is left out. */
+static json_t *words(lth_slice text)
 {
-    json_t *text = json_object();
-    json_object_set_new(text, "vi", json_stringn((const char *)vi.p, vi.n));
-    json_object_set_new(text, "en",
-                        en.n > 0 ? json_stringn((const char *)en.p, en.n)
-                                 : json_stringn((const char *)vi.p, vi.n));
-    return text;
+    json_t *json = text.n > 0 ? json_stringn((const char *)text.p, text.n) : NULL;
+    return json != NULL ? json : json_string("");
 }
 
-static json_t *own_json(const lth_finding_row *row, const lth_dataset *dataset)
+static json_t *text_json(lth_slice vi, lth_slice en)
+{
+    return json_pack("{s:o,s:o}", "vi", words(vi), "en", words(en.n > 0 ? en : vi));
+}
+
+static json_t *own_json(const lth_engine *self, uint32_t school, const lth_finding_row *row,
+                        const lth_dataset *dataset)
 {
     const lth_upload_finding *f = row->finding;
     char hash[33], record[33];
     bool question = f->code == LTH_REFUSE_none;
     lth_hex(hash, f->row_hash, sizeof f->row_hash);
     lth_hex(record, f->record_id.b, 16);
-    return json_pack("{s:I,s:s,s:o,s:s,s:s,s:s,s:o,s:s,s:o,s:b,s:o,s:n}", "row",
-                     (json_int_t)row->row, "dataset", dataset != NULL ? dataset->name : "?",
-                     "column", json_stringn((const char *)f->column.p, f->column.n), "severity",
-                     question ? "question" : lth_severity_name(f->severity), "code",
-                     question ? "question" : lth_refusal_name(f->code), "rule",
-                     rule_id(dataset, f->rule), "text", text_json(f->vi, f->en), "hash", hash,
-                     "record", lth_id_is_zero(&f->record_id) ? json_null() : json_string(record),
-                     "accepted", (int)f->accepted, "candidates", candidates_json(f), "tier");
+    return json_pack(
+        "{s:I,s:s,s:o,s:s,s:s,s:s,s:o,s:s,s:o,s:b,s:o,s:n}", "row", (json_int_t)row->row, "dataset",
+        dataset != NULL ? dataset->name : "?", "column", words(f->column), "severity",
+        question ? "question" : lth_severity_name(f->severity), "code",
+        question ? "question" : lth_refusal_name(f->code), "rule", rule_id(dataset, f->rule),
+        "text", text_json(f->vi, f->en), "hash", hash, "record",
+        lth_id_is_zero(&f->record_id) ? json_null() : json_string(record), "accepted",
+        (int)f->accepted, "candidates", candidates_json(self, school, row), "tier");
 }
 
 static json_t *held_json(const lth_engine *self, uint32_t school, const lth_finding_row *row,
@@ -182,5 +212,6 @@ json_t *lth_finding_json(const lth_engine *self, uint32_t school, const lth_find
 {
     uint16_t number = row->finding != NULL ? row->finding->dataset : row->held->dataset;
     const lth_dataset *dataset = lth_schema_find(&self->node.conf->schema, number);
-    return row->finding != NULL ? own_json(row, dataset) : held_json(self, school, row, dataset);
+    return row->finding != NULL ? own_json(self, school, row, dataset)
+                                : held_json(self, school, row, dataset);
 }

@@ -7,6 +7,7 @@
 
 #define SECONDS_MAX 300u
 #define AGAIN_IN    LTH_MONO_S(5)
+#define CODE_MAX    32u
 
 static const struct {
     const char *vi, *en;
@@ -216,15 +217,26 @@ static bool is_ours(const lth_reading *self, const lth_child_row *row)
     return row->org.n == 0 || lth_slice_equal(row->org, lth_slice_of(code, strlen(code)));
 }
 
+/* What stands in a column may be anything: only the code of an organisation is repeated. */
+static const char *known_code(const lth_reading *self, lth_slice code)
+{
+    char text[CODE_MAX + 1];
+    if (code.n > CODE_MAX)
+        return NULL;
+    (void)lth_format(text, sizeof text, "%.*s", (int)code.n, (const char *)code.p);
+    const lth_org *org = lth_registry_find_code(&self->engine->node.conf->registry, text);
+    return org != NULL ? org->code : NULL;
+}
+
 /* A row of another school was met before anything was fed. */
 static void refuse_foreign(lth_reading *self, const lth_child_row *row)
 {
     char vi[LTH_DETAIL_MAX], en[LTH_DETAIL_MAX];
-    int n = row->org.n > 32 ? 32 : (int)row->org.n;
-    (void)lth_format(vi, sizeof vi, "tệp của đơn vị khác: hàng %u ghi mã %.*s", row->row, n,
-                     (const char *)row->org.p);
-    (void)lth_format(en, sizeof en, "a file of another organisation: row %u says %.*s", row->row, n,
-                     (const char *)row->org.p);
+    const char *code = known_code(self, row->org);
+    (void)lth_format(vi, sizeof vi, "tệp của đơn vị khác: hàng %u ghi mã %s", row->row,
+                     code != NULL ? code : "không có trong danh bạ");
+    (void)lth_format(en, sizeof en, "a file of another organisation: row %u says %s", row->row,
+                     code != NULL ? code : "a code that is not in the registry");
     lth_children_drop(&self->engine->children, &lth_reading_listener, self);
     refuse(self, LTH_SCAN_wrong_file, vi, en);
 }
