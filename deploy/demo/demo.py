@@ -16,6 +16,7 @@ from pathlib import Path
 
 import attack
 import compare
+import workbook
 from story import Story
 from world import MARKER, SOURCE, DemoError, World, makes, wait_until
 
@@ -24,6 +25,7 @@ SAMPLED = "792731601"       # its records are compared tier by tier
 HEADERS = "461975301"       # of its classes only headers go up
 FLIPPED = "461981501"       # its identity sends a batch with a changed byte
 KILLED = "79-774"           # the broker that is killed
+EXCEL = makes.EXCEL_SCHOOL  # hands in workbooks
 TIERS = ["79-774", "79", "bo"]
 LONGEST_S = 90
 TURNS, TURN_S = 12, 0.2   # of changes around the kill
@@ -52,6 +54,7 @@ class Demo:
         world.make_keys()
         world.make_brokers()
         world.make_agents()
+        world.make_host()
         world.check_configuration()
         self.draw_tree()
         story.tell(f"thư mục: {world.dir}   nhật ký: {world.dir}/logs",
@@ -370,7 +373,20 @@ class Demo:
         makes.sql(self.world.database(school.code), *new,
                   f"UPDATE hoc_sinh SET sdt_me = '00008{turn}{number}' WHERE id <= 20")
 
-    # ---- 7 figures
+    # ---- 7 a workbook
+
+    def workbook(self):
+        """A school with only Excel and a browser: one wrong row, its answer, the correction, "Bộ đã nhận"."""
+        world, story = self.world, self.story
+        story.step(f"Trường {EXCEL} chỉ có Excel và trình duyệt: nộp danh sách có một dòng sai, sửa theo tệp trả lời",
+                   f"School {EXCEL} has only Excel and a browser: a list with one wrong row, corrected by the answer file")
+        world.host.start()
+        world.host.await_ready()
+        world.intake.start()
+        self.found["workbook"] = workbook.arrive(self, world.once)
+        self.await_equal()
+
+    # ---- 8 figures
 
     def figures(self, counted):
         story = self.story
@@ -419,6 +435,7 @@ class Demo:
         self.prove()
         self.flip_a_byte()
         self.kill_a_broker()
+        self.workbook()
         self.figures(self.verify_everything())
 
 

@@ -155,6 +155,8 @@ class World:
         self.country = makes.small_country()
         self.cli = self.build / "cli/lienthong"
         self.brokers, self.agents, self.run, self.stores = {}, {}, None, None
+        self.host = self.intake = self.once = None
+        self.hosted_truth = {}
         self.environment = {k: val for k, val in os.environ.items() if k not in ("LIENTHONG_NODE", "LIENTHONG_ROOT")}
 
     # commands
@@ -206,7 +208,11 @@ class World:
         (self.dir / MARKER).write_text(json.dumps({"away": away, "processes": processes}))
 
     def nodes(self):
-        return [*self.brokers.values(), *self.agents.values()]
+        return [*self.brokers.values(), *self.users()]
+
+    def users(self):
+        """Whatever is below the brokers."""
+        return [*self.agents.values(), *(n for n in (self.host, self.intake) if n)]
 
     def save_processes(self):
         self.write_marker([{"pid": n.process.pid, "node": str(n.dir)} for n in self.nodes() if n.process])
@@ -294,8 +300,36 @@ class World:
             self.agents[agent.code] = node
 
     def check_configuration(self):
-        for node in self.nodes():
+        for node in [*self.brokers.values(), *self.agents.values(), self.host]:
             self.must("conf", "check", node.dir)
+
+    # a school with only a browser and Excel
+
+    def make_host(self):
+        """The agent of province 46 that carries for it, the upload page, and the school's one-time code."""
+        where = self.dir / "agents" / "host-46"
+        (self.dir / "schools" / "hosted.csv").write_text(f"org\n{makes.EXCEL_SCHOOL}\n", "utf-8")
+        self.must("init", "host", where, "--ca", self.authority("46"), "--org", "46", "--parent", self.dir / "brokers/46",
+                  "--schools", self.dir / "schools/hosted.csv", "--profile", "class-list", "--config", SOURCE / "config")
+        node = Node(self, self.build / "agents/shell/lienthong-agent", "host-46", where)
+        document = makes.read_yaml(where / "agent.yaml")
+        document["node"].update(store=str(self.stores / "agent-host-46"), control=str(node.socket),
+                                broker=self.endpoint("46"))
+        document["limits"].update(store_mib=64, live="1s")
+        makes.write_yaml(where / "agent.yaml", document)
+        self.host = node
+        self.make_intake(node)
+        self.once = (where / "codes.csv").read_text("utf-8").splitlines()[1].rsplit(",", 1)[1]
+
+    def make_intake(self, host):
+        where = self.dir / "intake"
+        where.mkdir()
+        self.intake_port = free_port(set(self.ports.values()))
+        makes.write_yaml(where / "intake.yaml", {
+            "intake": {"listen": f"127.0.0.1:{self.intake_port}", "agent": str(host.socket),
+                       "hosted": str(host.dir / "hosted"), "state": str(where / "state")},
+            "page": {"name": "Sở Giáo dục và Đào tạo Thừa Thiên Huế", "help": "Phòng CNTT", "url": "https://nop.example"}})
+        self.intake = Node(self, self.build / "agents/intake/lienthong-intake", "intake", where)
 
     def agent_of(self, school):
         return next(self.agents[a.code] for a in self.country.agents if school in a.schools)
@@ -313,6 +347,8 @@ class World:
         for school in self.country.below(broker):
             sent = {name for name in truth[school] if self.reaches(school, name, broker)}
             out[school] = {name: n for name, n in truth[school].items() if name in sent}
+        if self.hosted_truth and broker in ("46", "bo"):
+            out[makes.EXCEL_SCHOOL] = dict(self.hosted_truth)
         return out
 
     def reaches(self, school, dataset, broker):
@@ -327,10 +363,10 @@ class World:
         return True
 
     def stop(self):
-        for node in self.agents.values():
+        for node in self.users():
             if node.process and node.process.poll() is None:
                 node.process.terminate()
-        for node in [*self.agents.values(), *reversed(self.brokers.values())]:
+        for node in [*self.users(), *reversed(self.brokers.values())]:
             node.stop()
         for name in ("run", "stores"):
             link = self.dir / name

@@ -111,6 +111,7 @@ SCHOOLS = [
     ("46", "475", "19777", "TH", "Vỹ Dạ", 90),
 ]
 HOST = "79-774-ttdl"
+EXCEL_SCHOOL = "461981599"      # of province 46: no program, no database, only Excel and a browser
 
 
 def small_country():
@@ -133,7 +134,9 @@ def small_country():
     centre = {"id": org_id(HOST), "code": HOST, "name": "Trung tâm dữ liệu cụm Quận 5", "kind": "centre",
               "parents": [{"id": org_id("79-774"), "type": "professional"}],
               "carries": [org_id(code) for code in hosted]}
-    return Country(brokers, schools, agents, [centre])
+    excel = {"id": org_id(EXCEL_SCHOOL), "code": EXCEL_SCHOOL, "name": "Trường THCS Phú Nhuận", "kind": "school",
+             "parents": [{"id": org_id("46"), "type": "professional"}]}
+    return Country(brokers, schools, agents, [centre, excel])
 
 
 def organisations(country):
@@ -286,6 +289,10 @@ class Plain(yaml.SafeDumper):
 
     def ignore_aliases(self, data):
         return True
+
+
+def read_yaml(path):
+    return yaml.safe_load(Path(path).read_text("utf-8"))
 
 
 def write_yaml(path, document):
