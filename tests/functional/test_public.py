@@ -209,3 +209,40 @@ def test_local_files_only_add(small):
     kit.write_yaml(so.dir / "datasets/shelf.yaml", own)
     assert so.reload(), so.log_tail()
     assert applied(so) == newer and "fault" not in so.row("dictionary")
+
+
+TOME = {**BOOK, "dataset": "tome", "number": 79,
+        "fields": {k: v for k, v in BOOK["fields"].items() if k != "colour"}}
+TOMES = {"dataset": "tome", "every": "1s", "query": "SELECT * FROM bo_sach", "key": "ma",
+         "fields": {"book_code": "ma", "label": "ten"}}
+
+
+def test_a_school_ahead_of_its_province(small):
+    """The province cannot use a publication that its school uses: what it does not know waits, and goes on by itself."""
+    world = waiting_world(small, [("S1", "Toán", "DO")])
+    so, agent = world.so, world.agents["s01"]
+    where = write_directory(world.country.dir / "pub")
+    wait_applied(world, publish(world, where)["outcome"]["version"])
+    kit.wait_until(lambda: books(world.bo) == ["S1"], lambda: world.story(world.bo))
+
+    (so.dir / "datasets").mkdir()
+    kit.write_yaml(so.dir / "datasets/tome.yaml", {**TOME, "number": 40000})  # the name of what comes
+    kit.write_yaml(where / "datasets/tome.yaml", TOME)
+    version = publish(world, where)["outcome"]["version"]
+    kit.wait_until(lambda: "fault" in so.row("dictionary"), lambda: so.log_tail())
+    kit.wait_until(lambda: applied(agent) == version, lambda: agent.log_tail())
+    with world.schools["s01"].connect() as db:
+        db.execute("CREATE TABLE bo_sach (ma TEXT, ten TEXT)")
+        db.execute("INSERT INTO bo_sach VALUES ('T1', 'Tuyển tập')")
+    kit.change_yaml(agent.dir / "agent.yaml", lambda y: y["schools"][0]["tables"].append(TOMES))
+    assert agent.reload(), agent.log_tail()
+    world.schools["s01"].sql("INSERT INTO sach VALUES ('S2', 'Văn', 'XANH')")
+    kit.wait_until(lambda: [h["reason"]["code"] for h in so.ask("held_list")] == ["await_definition"],
+                   lambda: world.story(so))
+    for tier in world.tiers:  # and nothing else waits with it
+        kit.wait_until(lambda: books(tier) == ["S1", "S2"], lambda: world.story(tier))
+
+    (so.dir / "datasets/tome.yaml").unlink()
+    assert so.reload(), so.log_tail()
+    kit.wait_until(lambda: so.ask("held_list") == [], lambda: world.story(so))
+    assert so.keys("tome", "s01") == ["T1"] and applied(so) == version
