@@ -38,7 +38,7 @@
     X(aheld)    /* origin 16 | stream 8 | epoch 4 | seq 8 | index 4 -> lth_agent_held_encode()     \
                  */                                                                                \
     X(scan)     /* org prefix 8 | dataset 2 -> last scan: times, rows, fault, counts */            \
-    X(public)   /* "head" -> position, next rec_seq 8, through 8, frozen 1; dataset 2 | record_id  \
+    X(public)   /* "head" -> position, next rec_seq 8, through 8, taken_ms 8, frozen 1; dataset 2 | record_id  \
                    16 -> a record of the public stream as it came */                               \
     X(match)   /* org prefix 8 | dataset 2 | match key 1 | values hash 16 | key hash 16 -> nothing \
                 */                                                                                 \
@@ -251,6 +251,7 @@ typedef struct lth_agent_public_info {
     bool whole;         /**< `at` ends a publication: what is held may be applied. */
     bool frozen;        /**< Two batches of one position came: a person must act. */
     lth_position above; /**< What the broker said it holds. */
+    uint64_t taken_ms;  /**< When `at` came here; wall time. */
 } lth_agent_public_info;
 
 typedef struct lth_agent lth_agent;

@@ -290,6 +290,7 @@ typedef struct agent_public {
     lth_position at, above;
     uint64_t next_rec_seq;
     uint64_t through; /**< Last batch of the publication that `at` belongs to. */
+    uint64_t taken_ms;
     bool frozen, moved;
     lth_mono ask_at, asked_at;
 } agent_public;

@@ -5,7 +5,7 @@
 #include "internal.h"
 
 #define HEAD_NAME "head"
-#define HEAD_SIZE (4u + 8u + LTH_HASH_SIZE + 8u + 8u + 1u)
+#define HEAD_SIZE (4u + 8u + LTH_HASH_SIZE + 8u + 8u + 8u + 1u)
 #define AGAIN     LTH_MONO_S(60)
 #define SOON      LTH_MONO_S(5)
 
@@ -44,6 +44,7 @@ lth_err lth_agent__public_load(lth_agent *self, lth_txn *txn)
     lth_rd_copy(&rd, p->at.hash, sizeof p->at.hash);
     p->next_rec_seq = lth_rd64(&rd);
     p->through = lth_rd64(&rd);
+    p->taken_ms = lth_rd64(&rd);
     p->frozen = lth_rd8(&rd) != 0;
     return lth_rd_done(&rd) ? LTH_OK : LTH_E_STORE_CORRUPT;
 }
@@ -58,6 +59,7 @@ static lth_err put_head(agent_ctx *c)
     lth_wr_bytes(&wr, p->at.hash, sizeof p->at.hash);
     lth_wr64(&wr, p->next_rec_seq);
     lth_wr64(&wr, p->through);
+    lth_wr64(&wr, p->taken_ms);
     lth_wr8(&wr, p->frozen ? 1 : 0);
     LTH_ASSERT(!wr.bad && wr.p == wr.end);
     return lth_put_kv(c->txn, LTH_A_public, head_key(), lth_slice_of(value, sizeof value), LTH_PUT);
@@ -260,6 +262,7 @@ static lth_err keep_batch(agent_ctx *c, const lth_batch_check *check, lth_slice 
     memcpy(p->at.hash, check->header_hash, sizeof p->at.hash);
     p->next_rec_seq = h->first_rec_seq + h->rec_count;
     p->through = h->source_position;
+    p->taken_ms = c->now.wall_ms;
     p->moved = true;
     return err == LTH_OK ? put_head(c) : err;
 }
@@ -307,8 +310,11 @@ lth_err lth_agent__public_batch(agent_ctx *c, const lth_frame_batch *batch)
 void lth_agent_public_of(const lth_agent *self, lth_agent_public_info *out)
 {
     const agent_public *p = &self->public_;
-    *out = (lth_agent_public_info){
-        .at = p->at, .above = p->above, .whole = p->at.seq == p->through, .frozen = p->frozen};
+    *out = (lth_agent_public_info){.at = p->at,
+                                   .above = p->above,
+                                   .whole = p->at.seq == p->through,
+                                   .frozen = p->frozen,
+                                   .taken_ms = p->taken_ms};
     if (p->author != NULL) {
         out->author = p->author->id;
     }

@@ -77,12 +77,12 @@ json_t *lth_dictionary_row(const lth_engine *engine)
 {
     lth_agent_public_info info;
     lth_agent_public_of(engine->core, &info);
-    json_t *row =
-        json_pack("{s:s,s:s,s:o,s:b,s:I,s:I,s:I,s:b,s:s}", "kind", "dictionary", "org",
-                  engine->node.conf->node.org, "author", lth_engine_json_org(engine, &info.author),
-                  "author_here", false, "applied", (json_int_t)engine->node.conf->schema.dict_ver,
-                  "held", (json_int_t)info.at.seq, "above", (json_int_t)info.above.seq, "whole",
-                  info.whole, "state", info.frozen ? "frozen" : "ok");
+    json_t *row = json_pack(
+        "{s:s,s:s,s:o,s:b,s:I,s:I,s:I,s:b,s:s,s:I}", "kind", "dictionary", "org",
+        engine->node.conf->node.org, "author", lth_engine_json_org(engine, &info.author),
+        "author_here", false, "applied", (json_int_t)engine->node.conf->schema.dict_ver, "held",
+        (json_int_t)info.at.seq, "above", (json_int_t)info.above.seq, "whole", info.whole, "state",
+        info.frozen ? "frozen" : "ok", "taken_ms", (json_int_t)info.taken_ms);
     if (row != NULL && engine->dictionary_fault[0] != '\0') {
         json_object_set_new(row, "failed", json_integer((json_int_t)engine->dictionary_tried));
         json_object_set_new(row, "fault", json_string(engine->dictionary_fault));

@@ -378,6 +378,7 @@ typedef struct lth_broker_public_info {
     bool whole;      /**< `at` ends a publication: what is held may be applied. */
     lth_origin_state state;
     lth_position above; /**< What the parent said it holds. */
+    uint64_t taken_ms;  /**< When `at` came here; wall time. */
 } lth_broker_public_info;
 void lth_broker_public_of(const lth_broker *self, lth_broker_public_info *out);
 

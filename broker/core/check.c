@@ -87,6 +87,11 @@ static lth_refusal judge_own(const visit *v, uint32_t index, const lth_record_vi
 {
     lth_id lo, hi;
     bool last;
+    bool top = v->author != NULL && v->author->n_parents == 0;
+    if (top && lth_public_is(record->header.dataset) &&
+        v->out->batch.header.stream != LTH_STREAM_PUBLIC) {
+        return LTH_REFUSE_scope; /* What is published is not written beside the public stream. */
+    }
     if (record->header.op == LTH_OP_RANGE &&
         (index != 0 || v->out->batch.header.kind != LTH_KIND_SNAPSHOT ||
          !lth_record_range(record, &lo, &hi, &last))) {

@@ -50,6 +50,7 @@ lth_err lth_broker__public_load(lth_broker *self, lth_txn *txn)
     }
     p->at = head.at;
     p->state = head.state;
+    p->taken_ms = head.last_ms;
     p->loaded = true;
     return found ? load_through(self, txn) : LTH_OK;
 }
@@ -65,6 +66,7 @@ void lth_broker__public_took(lth_broker *self, const broker_batch *b)
 {
     broker_public *p = &self->public_;
     p->at = b->head.at;
+    p->taken_ms = b->now.wall_ms;
     p->through = b->c->batch.header.source_position;
     p->moved = true;
     for (uint32_t i = 0; i < self->n_peers; i++) {
@@ -342,6 +344,7 @@ void lth_broker_public_of(const lth_broker *self, lth_broker_public_info *out)
                                  .above = p->above,
                                  .whole = p->at.seq == p->through,
                                  .state = p->state,
+                                 .taken_ms = p->taken_ms,
                                  .author_here = p->author != NULL && p->author == self->self_org};
     if (p->author != NULL) {
         out->author = p->author->id;

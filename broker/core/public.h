@@ -33,6 +33,7 @@ typedef struct broker_public {
     lth_position at;       /**< What is held here. */
     uint64_t through;      /**< Last batch of the publication that `at` belongs to. */
     lth_origin_state state;
+    uint64_t taken_ms;  /**< When `at` came here. */
     lth_position above; /**< What the parent said it holds. */
     lth_mono ask_at, asked_at;
     bool moved; /**< In the step under way. */

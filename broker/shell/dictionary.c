@@ -93,12 +93,13 @@ static json_t *make_row(lth_engine *engine)
 {
     const lth_engine_status *s = &engine->status;
     const lth_broker_public_info *p = &s->dictionary;
-    json_t *row = json_pack("{s:s,s:o,s:o,s:b,s:I,s:I,s:I,s:b,s:s}", "kind", "dictionary", "org",
-                            lth_json_org(engine, &engine->node->org), "author",
-                            lth_json_org(engine, &p->author), "author_here", p->author_here,
-                            "applied", (json_int_t)lth_engine_conf(engine)->schema.dict_ver, "held",
-                            (json_int_t)p->at.seq, "above", (json_int_t)p->above.seq, "whole",
-                            p->whole, "state", states[p->state % 3]);
+    json_t *row =
+        json_pack("{s:s,s:o,s:o,s:b,s:I,s:I,s:I,s:b,s:s,s:I}", "kind", "dictionary", "org",
+                  lth_json_org(engine, &engine->node->org), "author",
+                  lth_json_org(engine, &p->author), "author_here", p->author_here, "applied",
+                  (json_int_t)lth_engine_conf(engine)->schema.dict_ver, "held",
+                  (json_int_t)p->at.seq, "above", (json_int_t)p->above.seq, "whole", p->whole,
+                  "state", states[p->state % 3], "taken_ms", (json_int_t)p->taken_ms);
     if (row != NULL && s->dictionary_failed != 0) {
         json_object_set_new(row, "failed", json_integer((json_int_t)s->dictionary_failed));
         json_object_set_new(row, "fault", json_string(s->dictionary_fault));

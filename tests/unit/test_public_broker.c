@@ -472,6 +472,36 @@ static void it_never_goes_up(void **state)
     lth_public_set_fini(&set);
 }
 
+/* A top organisation's own agent does not write definitions either. */
+static void definitions_stand_in_the_public_stream_alone(void **state)
+{
+    (void)state;
+    static lth_checked checked;
+    static lth_org orgs[16];
+    static const record wrong[] = {{.id = 1, .natural = "999001", .dataset = LTH_PUBLIC_CODE}};
+    lth_registry registry = *country_registry();
+    school a = {.n = ORG_A, .at.epoch = 1, .next_rec_seq = 1};
+    lth_id top = test_org(ORG_A);
+    assert_true(registry.n_orgs <= 16);
+    memcpy(orgs, registry.orgs, registry.n_orgs * sizeof *orgs);
+    for (uint32_t i = 0; i < registry.n_orgs; i++) {
+        orgs[i].n_parents = lth_id_equal(&orgs[i].id, &top) ? 0 : orgs[i].n_parents;
+    }
+    batch b = school_batch(&a, wrong, 1);
+    lth_check_env env = {.hasher = test_hasher(),
+                         .trust = &province.trust,
+                         .registry = country_registry(),
+                         .schema = lth_public_schema()};
+    lth_broker_check(&checked, &env, &b.frame.batch);
+    assert_int_equal(checked.code, LTH_REFUSE_none);
+    assert_int_not_equal(checked.records[0].code, LTH_REFUSE_scope);
+    registry.orgs = orgs;
+    env.registry = &registry;
+    lth_broker_check(&checked, &env, &b.frame.batch);
+    assert_int_equal(checked.code, LTH_REFUSE_none);
+    assert_int_equal(checked.records[0].code, LTH_REFUSE_scope);
+}
+
 /* Two ministries with one key: what came first stays, and the stream stops with an alarm. */
 static void a_fork_freezes_the_stream(void **state)
 {
@@ -512,6 +542,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(only_the_top_publishes, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_else_writes_definitions, setup, teardown),
         cmocka_unit_test_setup_teardown(it_never_goes_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(definitions_stand_in_the_public_stream_alone, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_fork_freezes_the_stream, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
