@@ -214,7 +214,7 @@ def main():
     program, datasets = sys.argv[1:3]
     rng = random.Random(20250701)
     with tempfile.TemporaryDirectory() as folder:
-        for name in sorted(os.listdir(datasets)):
+        for name in sorted(n for n in os.listdir(datasets) if n.endswith(".yaml")):
             compile_proto(program, datasets, name.removesuffix(".yaml"), folder)
         with open(os.path.join(folder, "invented.yaml"), "w", encoding="utf-8") as out:
             out.write(INVENTED)
