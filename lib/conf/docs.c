@@ -122,6 +122,41 @@ static void put_items(writer *w, const char *path, const conf_item *items)
     }
 }
 
+/* The language of `when` and `check`; its exact meaning is in lib/include/lth/rule.h. */
+static void put_expressions(writer *w)
+{
+    static const struct {
+        const char *example, *vi, *en;
+    } rows[] = {
+        {"mark <= 10 and not late", "so sánh == != < <= > >=, nối bằng and, or, not",
+         "comparisons, joined by and, or, not"},
+        {"mark between 0 and 10", "trong khoảng", "within"},
+        {"sex in ['1', '2']", "một trong; not in", "one of; not in"},
+        {"reason is not null", "có giá trị; is null: trống", "has a value; is null: has none"},
+        {"matches(national_id, '\\d{12}')", "cả chuỗi theo mẫu: [a-z], \\d, \\s, . và ? * + {m,n}",
+         "the whole text by a pattern"},
+        {"age_on(born, date(2026, 9, 1)) >= 6", "tuổi tròn; today; year(ngày), month(ngày)",
+         "whole years; today; year(date), month(date)"},
+        {"number(part(code, 1, 2)) > 0", "2 ký tự từ ký tự thứ nhất, đọc thành số; length(chữ)",
+         "2 characters from the first, as a number; length(text)"},
+        {"code(commune, 'parent') == province", "mã cha của mã vào ngày của bản ghi; 'vi', 'en'",
+         "the parent of a code on the record's day; 'vi', 'en'"},
+        {"all(marks, score >= 0)", "mọi mục của danh sách; any(...), count(...)",
+         "all items of a list; any(...), count(...)"},
+    };
+    put(w,
+        "\n## Biểu thức của quy tắc · Expressions of rules\n\n"
+        "Thiếu giá trị thì kết quả là \"không biết\": quy tắc chỉ bị vi phạm khi check SAI. Nhiều "
+        "nhất %u phép tính.\n"
+        "A missing value makes the result unknown: a rule is broken only when its check is "
+        "false. At most %u operations.\n\n"
+        "| ví dụ · example | nghĩa · meaning |\n|---|---|\n",
+        LTH_EXPR_COST_MAX, LTH_EXPR_COST_MAX);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        put(w, "| `%s` | %s<br>%s |\n", rows[i].example, rows[i].vi, rows[i].en);
+    }
+}
+
 lth_err lth_conf_docs(lth_buf *out)
 {
     writer w = {.out = out};
@@ -140,5 +175,6 @@ lth_err lth_conf_docs(lth_buf *out)
                 "meaning |\n|---|---|---|---|---|\n");
         put_items(&w, "", FILES[i].items);
     }
+    put_expressions(&w);
     return w.err;
 }
