@@ -126,6 +126,7 @@ static void show(lth_request *r, const lth_answer *answer, const char *name,
     lth_detail_view view = {.upload = lth_answer_upload(answer),
                             .findings = findings,
                             .name = name,
+                            .names = &r->intake->names,
                             .first = from != NULL ? strtoul(from, NULL, 10) : 0};
     if (done != NULL && strcmp(done, "gui") == 0)
         view.good = T(page, "Đã ghi quyết định. Hệ thống đang đọc lại tệp.",

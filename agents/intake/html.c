@@ -207,6 +207,7 @@ const char lth_style[] =
     ".drop{border:2px dashed var(--main);border-radius:10px;background:#eef5fb;text-align:center;"
     "padding:1rem;margin:0}"
     ".drop input{display:block;width:100%;padding:2.2rem .5rem 1rem;font:inherit;cursor:pointer}"
+    "input::file-selector-button{font:inherit;padding:.6rem 1rem;margin-right:.7rem;cursor:pointer}"
     ".choice{display:flex;align-items:center;padding:.6rem;margin:.3rem 0;border:1px solid "
     "var(--line);border-radius:8px;font-weight:400;background:#fff}"
     "button,.button{display:inline-block;font:inherit;font-weight:600;color:#fff;"

@@ -78,6 +78,7 @@ void lth_upload_steps(lth_page *page, const json_t *upload);
 typedef struct lth_detail_view {
     const json_t *upload, *findings; /**< U, [F] */
     const char *name;
+    const lth_names *names; /**< Of files that candidates came from. */
     const char *good, *bad;
     size_t first; /**< Index of the first finding shown. */
 } lth_detail_view;

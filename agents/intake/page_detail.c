@@ -2,6 +2,7 @@
 #include "agents/intake/page.h"
 
 #define FINDINGS_TEXT 40u
+#define BATCHES_SHOWN 12u
 
 static bool is(const json_t *finding, const char *severity)
 {
@@ -25,13 +26,13 @@ static const char *severity_text(const lth_page *page, const json_t *finding)
 static void person_fields(lth_page *page, bool reason)
 {
     lth_html(page,
-             "<label for=\"by\">%s</label><input type=\"text\" id=\"by\" name=\"by\" required "
-             "maxlength=\"60\" autocomplete=\"name\">",
+             "<label>%s<input type=\"text\" name=\"by\" required maxlength=\"60\" "
+             "autocomplete=\"name\"></label>",
              T(page, "Họ tên thầy cô quyết định", "Name of who decides"));
     if (reason)
         lth_html(page,
-                 "<label for=\"reason\">%s</label><input type=\"text\" id=\"reason\" "
-                 "name=\"reason\" required maxlength=\"200\">",
+                 "<label>%s<input type=\"text\" name=\"reason\" required maxlength=\"200\">"
+                 "</label>",
                  T(page, "Lý do", "Reason"));
 }
 
@@ -85,22 +86,42 @@ static void guard(lth_page *page, const lth_frame_of *f, const json_t *upload)
              T(page, "Đúng, xoá", "Yes, remove them"), T(page, "Không, giữ nguyên", "No, keep"));
 }
 
+/* What the agent calls a record, with a file under the name that its owner gave it. */
+static void candidate_html(lth_page *page, const lth_frame_of *f, const lth_detail_view *view,
+                           const json_t *candidate)
+{
+    char name[LTH_NAME_MAX + 1] = "";
+    const char *text = lth_said(page, json_object_get(candidate, "text"));
+    const char *last = strrchr(text, ' ');
+    if (last != NULL && lth_upload_id_ok(last + 1))
+        lth_names_find(view->names, f->code, last + 1, name);
+    if (name[0] == '\0') {
+        lth_html(page, "%s", text);
+        return;
+    }
+    char before[200];
+    (void)lth_format(before, sizeof before, "%.*s", (int)(last - text), text);
+    lth_html(page, "%s %s", before, name);
+}
+
 /* Questions and warnings carry what the agent needs in the names and values of their fields. */
-static void question(lth_page *page, const json_t *finding)
+static void question(lth_page *page, const lth_frame_of *f, const lth_detail_view *view,
+                     const json_t *finding)
 {
     size_t i = 0;
     const json_t *candidate = NULL;
     const char *dataset = lth_text_at(finding, "dataset"), *hash = lth_text_at(finding, "hash");
-    lth_html(page, "<fieldset><legend>%s %u: %s</legend>", T(page, "Dòng", "Row"),
+    lth_html(page, "<fieldset><legend>%s %u: %s</legend>", T(page, "Hàng", "Row"),
              lth_count_at(finding, "row"), lth_said(page, json_object_get(finding, "text")));
     json_array_foreach(json_object_get(finding, "candidates"), i, candidate)
     {
         lth_html(page,
                  "<label class=\"choice\"><input type=\"radio\" name=\"q.%s.%s\" value=\"%s\">"
-                 "<span>%s %s</span></label>",
+                 "<span>%s ",
                  dataset, hash, lth_text_at(candidate, "record"),
-                 T(page, "Chính là:", "The same as:"),
-                 lth_said(page, json_object_get(candidate, "text")));
+                 T(page, "Chính là:", "The same as:"));
+        candidate_html(page, f, view, candidate);
+        lth_raw(page, "</span></label>");
     }
     lth_html(page,
              "<label class=\"choice\"><input type=\"radio\" name=\"q.%s.%s\" value=\"new\">"
@@ -144,7 +165,7 @@ static void questions(lth_page *page, const lth_frame_of *f, const lth_detail_vi
     json_array_foreach(view->findings, i, finding)
     {
         if (is_open_question(finding) && shown++ < LTH_FINDINGS_SHOWN / 2)
-            question(page, finding);
+            question(page, f, view, finding);
     }
     person_fields(page, false);
     lth_html(page, "<button name=\"act\" value=\"answer\">%s</button></form>",
@@ -172,7 +193,7 @@ static void warnings(lth_page *page, const lth_frame_of *f, const lth_detail_vie
                  "<label class=\"choice\"><input type=\"checkbox\" name=\"w\" "
                  "value=\"%s.%s.%s\"><span>%s %u, %s: %s</span></label>",
                  lth_text_at(finding, "dataset"), lth_text_at(finding, "record"),
-                 lth_text_at(finding, "rule"), T(page, "Dòng", "Row"), lth_count_at(finding, "row"),
+                 lth_text_at(finding, "rule"), T(page, "Hàng", "Row"), lth_count_at(finding, "row"),
                  lth_text_at(finding, "column"), lth_said(page, json_object_get(finding, "text")));
     }
     person_fields(page, true);
@@ -190,7 +211,7 @@ static void finding_rows(lth_page *page, const lth_detail_view *view)
             continue;
         bool accepted = json_is_true(json_object_get(finding, "accepted"));
         lth_html(page, "<tr><td class=\"n\">%s %u</td><td>%s</td><td>%s%s: %s",
-                 T(page, "Dòng", "Row"), lth_count_at(finding, "row"),
+                 T(page, "Hàng", "Row"), lth_count_at(finding, "row"),
                  lth_text_at(finding, "column"), severity_text(page, finding),
                  accepted ? T(page, " (đã chấp nhận)", " (accepted)") : "",
                  lth_said(page, json_object_get(finding, "text")));
@@ -210,7 +231,7 @@ static void findings(lth_page *page, const lth_detail_view *view)
     lth_html(page, "<section class=\"card\"><h2>%s</h2><p>%s</p>",
              T(page, "Chỗ cần sửa", "What to correct"),
              T(page,
-               "Số dòng là số dòng trong Excel. Sửa trong phần mềm của trường rồi xuất và nộp lại; "
+               "Số hàng là số hàng trong Excel. Sửa trong phần mềm của trường rồi xuất và nộp lại; "
                "hoặc tải tệp các dòng sai, sửa ngay trong đó và nộp tệp ấy.",
                "Row numbers are Excel's. Correct in the school's program, export and upload "
                "again; or download the wrong rows, correct them there and upload that file."));
@@ -219,7 +240,7 @@ static void findings(lth_page *page, const lth_detail_view *view)
              "href=\"/tep/%s/zalo\">%s</a></p><table class=\"rows\"><thead><tr><th>%s</th>"
              "<th>%s</th><th>%s</th></tr></thead>",
              id, T(page, "Tải tệp các dòng sai", "Download the wrong rows"), id,
-             T(page, "Chép để gửi Zalo", "Copy for a chat"), T(page, "Dòng", "Row"),
+             T(page, "Chép để gửi Zalo", "Copy for a chat"), T(page, "Hàng", "Row"),
              T(page, "Cột", "Column"), T(page, "Sai gì, làm gì", "What is wrong, what to do"));
     finding_rows(page, view);
     lth_raw(page, "</table>");
@@ -269,7 +290,7 @@ void lth_text_detail(lth_page *page, const lth_frame_of *f, const lth_detail_vie
     {
         if (i >= FINDINGS_TEXT)
             break;
-        lth_plain(page, "%s %u, %s: %s\n", T(page, "Dòng", "Row"), lth_count_at(finding, "row"),
+        lth_plain(page, "%s %u, %s: %s\n", T(page, "Hàng", "Row"), lth_count_at(finding, "row"),
                   lth_text_at(finding, "column"), lth_said(page, json_object_get(finding, "text")));
     }
     if (n > FINDINGS_TEXT)
@@ -277,7 +298,30 @@ void lth_text_detail(lth_page *page, const lth_frame_of *f, const lth_detail_vie
                   T(page, "chỗ nữa, xem trên trang nộp dữ liệu.", "more, on the upload page."));
 }
 
-static void receipt_tiers(lth_page *page, const json_t *upload)
+/* Place in the log of this tier, from its receipt. */
+static const json_t *receipt_of(const json_t *receipt, const char *org)
+{
+    size_t i = 0;
+    const json_t *one = NULL;
+    json_array_foreach(json_object_get(receipt, "receipts"), i, one)
+    {
+        if (strcmp(lth_text_at(one, "org"), org) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+static const char *form_text(const lth_page *page, const json_t *one)
+{
+    const char *form = lth_text_at(one, "form");
+    if (strcmp(form, "whole") == 0)
+        return T(page, "nhận toàn bộ", "received whole");
+    return strcmp(form, "redacted") == 0
+               ? T(page, "nhận phần được chia sẻ", "received what is shared")
+               : T(page, "nhận tiêu đề", "received headers");
+}
+
+static void receipt_tiers(lth_page *page, const json_t *upload, const json_t *receipt)
 {
     size_t i = 0;
     const json_t *tier = NULL;
@@ -285,40 +329,36 @@ static void receipt_tiers(lth_page *page, const json_t *upload)
     {
         char when[24];
         bool there = lth_vietnam_time(when, lth_text_at(tier, "received"));
-        lth_html(page, "<tr><th>%s</th><td>%s</td></tr>", lth_text_at(tier, "name"),
+        const json_t *one = receipt_of(receipt, lth_text_at(tier, "org"));
+        lth_html(page, "<tr><th>%s</th><td>%s", lth_text_at(tier, "name"),
                  there ? when : T(page, "chưa nhận", "not yet"));
+        if (one != NULL)
+            lth_html(page, ", %s<br>%s %u, %s<br><code>%s</code>", form_text(page, one),
+                     T(page, "Nhật ký tới mục", "Log up to entry"), lth_count_at(one, "log_size"),
+                     T(page, "gốc nhật ký", "root of the log"), lth_text_at(one, "log_root"));
+        lth_raw(page, "</td></tr>");
     }
 }
 
-/* Whatever the receipt holds, by name: what it proves is for a program to check. */
-static void receipt_rows(lth_page *page, const char *name, const json_t *value, int depth)
+static void receipt_batches(lth_page *page, const json_t *receipt)
 {
-    const char *key = NULL;
-    const json_t *child = NULL;
     size_t i = 0;
-    char label[120];
-    if (depth > 4)
-        return;
-    if (json_is_object(value)) {
-        json_object_foreach((json_t *)(uintptr_t)value, key, child)
-        {
-            (void)lth_format(label, sizeof label, "%s%s%s", name, name[0] != '\0' ? "." : "", key);
-            receipt_rows(page, label, child, depth + 1);
-        }
-    } else if (json_is_array(value)) {
-        json_array_foreach(value, i, child)
-        {
-            (void)lth_format(label, sizeof label, "%s %zu", name, i + 1);
-            receipt_rows(page, label, child, depth + 1);
-        }
-    } else if (json_is_string(value)) {
-        lth_html(page, "<tr><th>%s</th><td><code>%s</code></td></tr>", name,
-                 json_string_value(value));
-    } else if (json_is_integer(value)) {
-        char digits[24];
-        (void)lth_format(digits, sizeof digits, "%lld", (long long)json_integer_value(value));
-        lth_html(page, "<tr><th>%s</th><td>%s</td></tr>", name, digits);
+    const json_t *batch = NULL;
+    json_array_foreach(json_object_get(receipt, "batches"), i, batch)
+    {
+        if (i < BATCHES_SHOWN)
+            lth_html(page, "<tr><th>%s %u.%u</th><td><code>%s</code></td></tr>",
+                     T(page, "Gói", "Batch"), lth_count_at(batch, "epoch"),
+                     lth_count_at(batch, "seq"), lth_text_at(batch, "header_hash"));
     }
+}
+
+static void receipt_row(lth_page *page, const char *name, const char *value, bool code)
+{
+    lth_html(page,
+             code ? "<tr><th>%s</th><td><code>%s</code></td></tr>"
+                  : "<tr><th>%s</th><td>%s</td></tr>",
+             name, value);
 }
 
 void lth_page_receipt(lth_page *page, const lth_frame_of *f, const json_t *upload,
@@ -327,19 +367,23 @@ void lth_page_receipt(lth_page *page, const lth_frame_of *f, const json_t *uploa
     char when[24];
     (void)lth_vietnam_time(when, lth_text_at(upload, "received"));
     lth_page_begin(page, f);
+    lth_raw(page, "<section class=\"card\"><table>");
+    receipt_row(page, T(page, "Trường", "School"), f->school, false);
+    receipt_row(page, T(page, "Mã trường", "School code"), f->code, false);
+    receipt_row(page, T(page, "Tệp", "File"), name, false);
+    receipt_row(page, T(page, "Nhận lúc", "Received at"), when, false);
+    receipt_row(page, "SHA-256", lth_text_at(upload, "sha256"), true);
+    receipt_tiers(page, upload, receipt);
+    receipt_row(page, T(page, "Chữ ký", "Signature"),
+                lth_said(page, json_object_get(upload, "signed")), false);
+    receipt_row(page, T(page, "Khoá ký", "Signing key"), lth_text_at(receipt, "key_id"), true);
+    receipt_batches(page, receipt);
     lth_html(page,
-             "<section class=\"card\"><table><tr><th>%s</th><td>%s (%s)</td></tr><tr><th>%s</th>"
-             "<td>%s</td></tr><tr><th>%s</th><td>%s</td></tr><tr><th>SHA-256</th><td><code>%s"
-             "</code></td></tr>",
-             T(page, "Trường", "School"), f->school, f->code, T(page, "Tệp", "File"), name,
-             T(page, "Nhận lúc", "Received at"), when, lth_text_at(upload, "sha256"));
-    receipt_tiers(page, upload);
-    lth_html(page, "</table><p>%s</p><div class=\"wide\"><table>",
-             lth_said(page, json_object_get(upload, "signed")));
-    receipt_rows(page, "", receipt, 0);
-    lth_html(page,
-             "</table></div><p><a class=\"button\" href=\"/tep/%s/bien-nhan.json\">%s</a>"
-             "<a class=\"button second\" href=\"/tep/%s\">%s</a></p></section>",
+             "</table><p><small>%s</small></p><p><a class=\"button\" "
+             "href=\"/tep/%s/bien-nhan.json\">%s</a><a class=\"button second\" "
+             "href=\"/tep/%s\">%s</a></p></section>",
+             T(page, "Bản JSON có chữ ký của từng cấp, để máy kiểm tra.",
+               "The JSON form holds every tier's signature, for a program to check."),
              lth_text_at(upload, "id"), T(page, "Tải biên nhận (JSON)", "Download (JSON)"),
              lth_text_at(upload, "id"), T(page, "Về tệp này", "To this file"));
     lth_page_end(page, f);

@@ -72,6 +72,13 @@ static void table_line(lth_page *page, const json_t *table)
         }
 }
 
+/* A part of the file that says nothing: not there, and nothing comes of it. */
+static bool is_silent(const json_t *table)
+{
+    return lth_count_at(table, "rows") == 0 && lth_count_at(table, "ended") == 0 &&
+           lth_count_at(table, "gone") == 0 && !json_is_object(json_object_get(table, "fault"));
+}
+
 /* The lines of tables were written as plain text: escape them when the page is HTML. */
 static void tables_html(lth_page *page, const json_t *upload)
 {
@@ -80,6 +87,8 @@ static void tables_html(lth_page *page, const json_t *upload)
     json_array_foreach(json_object_get(upload, "tables"), i, table)
     {
         lth_page line;
+        if (is_silent(table))
+            continue;
         lth_page_init(&line, page->english);
         table_line(&line, table);
         if (lth_buf_add(&line.out, "", 1) == LTH_OK)
@@ -100,13 +109,15 @@ static void step(lth_page *page, const char *what, const char *iso, const char *
 void lth_upload_steps(lth_page *page, const json_t *upload)
 {
     size_t i = 0;
-    const json_t *tier = NULL;
+    const json_t *tier = NULL, *tiers = json_object_get(upload, "tiers");
     lth_raw(page, "<ul class=\"steps\">");
     step(page, T(page, "Đã nhận tệp", "File received"), lth_text_at(upload, "received"),
          T(page, "chưa", "not yet"));
     step(page, T(page, "Đã kiểm tra", "Checked"), lth_text_at(upload, "done"),
          T(page, "chưa", "not yet"));
-    json_array_foreach(json_object_get(upload, "tiers"), i, tier)
+    if (strcmp(lth_text_at(upload, "state"), "done") != 0)
+        tiers = NULL; /* nothing of it has gone anywhere */
+    json_array_foreach(tiers, i, tier)
     {
         char what[300];
         const char *name = lth_text_at(tier, "name");
@@ -153,6 +164,8 @@ void lth_text_outcome(lth_page *page, const json_t *upload)
     lth_raw(page, "\n");
     json_array_foreach(json_object_get(upload, "tables"), i, row)
     {
+        if (is_silent(row))
+            continue;
         lth_raw(page, "- ");
         table_line(page, row);
         lth_raw(page, "\n");

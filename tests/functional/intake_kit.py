@@ -60,7 +60,7 @@ class FakeAgent:
             daemon_threads, request_queue_size = True, 256
 
         self.server = Server(self.path, Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self):
         self.server.shutdown()
@@ -120,8 +120,11 @@ class FakeAgent:
             yield {"end": {"exit": 0, "path": str(where), "rows": 1}}
             return
         elif verb == "upload_receipt":
-            yield {"end": {"exit": 0, "receipt": {"sha256": self.find(request)["sha256"], "key": "cd" * 32,
-                                                  "role": "host", "batches": [{"seq": 7, "hash": "ef" * 32}]}}}
+            yield {"end": {"exit": 0, "receipt": {
+                "sha256": self.find(request)["sha256"], "key_id": "cd" * 32, "role": "host",
+                "batches": [{"epoch": 1, "seq": 7, "header_hash": "ef" * 32}],
+                "receipts": [{"org": "79", "epoch": 1, "seq": 7, "form": "whole", "log_size": 4711, "log_root": "12" * 32,
+                              "signed": "34" * 100}]}}}
             return
         elif verb == "upload_act":
             if self.refuse_act:

@@ -20,7 +20,7 @@ CSV = "mã,tên\n9990001,Thử\n".encode()
 
 @pytest.fixture
 def intake():
-    with Intake(per_school=200, per_address=400, per_hour=100000, header_time="3s", agent_time="4s") as made:
+    with Intake(per_school=200, per_address=400, per_hour=100000, header_time="1s", agent_time="2s") as made:
         yield made.start()
 
 
@@ -262,7 +262,7 @@ def test_forms_need_their_token(intake, school):
 
 
 def test_too_large_is_refused_early_and_on_the_way():
-    with Intake(upload_mib=1, header_time="3s") as intake:
+    with Intake(upload_mib=1, header_time="1s") as intake:
         intake.start()
         token = token_of(intake)
         big = b"a" * (3 << 20)
@@ -359,9 +359,9 @@ def show(intake, school, **more):
 
 def test_findings_with_rows_and_what_to_do(intake, school):
     page = show(intake, school, findings=[finding(row=i) for i in range(12, 132)] + [finding(row=999, tier="bo")])
-    assert 'Dòng 12 Ngày sinh Sai: Ngày sinh "35/13/2012" không đọc được' in page.text
-    assert "Dòng 61" in page.text and "Dòng 62" not in page.text and "/tep/a.xlsx?tu=50" in page.links
-    assert "Dòng 62" in school.get("/tep/a.xlsx?tu=50").text
+    assert 'Hàng 12 Ngày sinh Sai: Ngày sinh "35/13/2012" không đọc được' in page.text
+    assert "Hàng 61" in page.text and "Hàng 62" not in page.text and "/tep/a.xlsx?tu=50" in page.links
+    assert "Hàng 62" in school.get("/tep/a.xlsx?tu=50").text
     assert "giữ tại bo" in school.get("/tep/a.xlsx?tu=100").text
     status, headers, body = school.get("/tep/a.xlsx/loi.xlsx")
     assert status == 200 and body == b"PK\3\4 answer" and "spreadsheetml" in headers["Content-Type"]
@@ -369,7 +369,16 @@ def test_findings_with_rows_and_what_to_do(intake, school):
     status, headers, body = school.get("/tep/a.xlsx/zalo")
     text = body.decode()
     assert headers["Content-Type"].startswith("text/plain") and "Trường THCS Mẫu (79000123)" in text
-    assert "Dòng 12, Ngày sinh: " in text and "... và 81 chỗ nữa" in text and "<" not in text.replace("<79>", "")
+    assert "Hàng 12, Ngày sinh: " in text and "... và 81 chỗ nữa" in text and "<" not in text.replace("<79>", "")
+
+
+def test_a_candidate_is_named_by_its_file(intake, school):
+    school.upload(CSV, "Lớp 6 <cũ>.csv")
+    (path,) = intake.agent.waiting(CODE)
+    page = show(intake, school, findings=[finding(severity="question", hash="aa" * 16, candidates=[
+        {"record": RECORD, "text": f"hàng 3 của tệp {path.name}"}, {"record": RECORD, "text": "hàng 3 của tệp khac.xlsx"}])])
+    assert "hàng 3 của tệp Lớp 6 <cũ>.csv" in page.text and "hàng 3 của tệp khac.xlsx" in page.text
+    assert path.name not in page.text
 
 
 def test_a_question_is_answered(intake, school):
@@ -423,7 +432,8 @@ def test_receipt(intake, school):
     page = show(intake, school, sha256="ab" * 32)
     assert "/tep/a.xlsx/bien-nhan" in page.links and "ký thay trường" in page.text
     receipt = school.get("/tep/a.xlsx/bien-nhan")
-    for words in ("ab" * 32, "ef" * 32, "Sở GD&ĐT <79> 10:21 05/09/2026", "Bộ GD&ĐT chưa nhận", "host"):
+    for words in ("ab" * 32, "ef" * 32, "cd" * 32, "12" * 32, "Gói 1.7", "Nhật ký tới mục 4711",
+                  "Sở GD&ĐT <79> 10:21 05/09/2026, nhận toàn bộ", "Bộ GD&ĐT chưa nhận", "ký thay trường"):
         assert words in receipt.text, words
     status, headers, body = school.get("/tep/a.xlsx/bien-nhan.json")
     assert status == 200 and headers["Content-Disposition"].startswith("attachment") and json.loads(body)["role"] == "host"
@@ -487,7 +497,7 @@ def test_garbage_ends_its_own_connection_only(intake, text):
 
 def test_slow_headers_and_slow_uploads_are_ended():
     """Ends by the watch, whatever the state; the page goes on for others."""
-    with Intake(upload_time="2s", header_time="2s") as intake:
+    with Intake(upload_time="1s", header_time="1s") as intake:
         intake.start()
         token = token_of(intake)
         slow = socket.create_connection(("127.0.0.1", intake.port), timeout=kit.PATIENCE_S)

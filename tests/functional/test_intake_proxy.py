@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 import kit
-from intake_kit import CODE, PASS, Browser, Intake
+from intake_kit import CODE, Browser, Intake
 
 CSV = "mã,tên\n9990001,Thử\n".encode()
 DEPLOY = kit.SOURCE / "deploy"
