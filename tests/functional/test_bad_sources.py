@@ -229,7 +229,7 @@ def held_at(node, **where):
 
 
 @pytest.mark.parametrize("column, wrong, field", [("ngay_sinh", "31/02/2015", "birth_date"),
-                                                  ("ngay_sinh", "2015-03-04", "birth_date"),
+                                                  ("ngay_sinh", "2015-13-04", "birth_date"),
                                                   ("gioi_tinh", "Trai", "sex")])
 def test_wrong_values_are_held(bad, column, wrong, field):
     school, agent = bad.schools["s01"], bad.agents["s01"]
