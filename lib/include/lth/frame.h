@@ -22,8 +22,8 @@
  *                   <- LINK_ACK, RELEASED (each after the sync)
  * Both, for the public stream (lth/public.h), which alone goes down:
  *   -> HELLO (what it holds; again after every commit of more)
- *                   <- RESUME (what is held above), BATCH with attestation, grant when batch_seq is 1
- * Both ways: HEARTBEAT when nothing else was sent for a while; BYE before closing.
+ *                   <- RESUME (what is held above), BATCH with attestation, grant when batch_seq is
+ * 1 Both ways: HEARTBEAT when nothing else was sent for a while; BYE before closing.
  */
 #pragma once
 
