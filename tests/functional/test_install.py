@@ -1,5 +1,6 @@
 """`cmake --install` into a prefix of its own, and first light from there, the capture child included."""
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -20,12 +21,18 @@ def installed(tmp_path_factory):
 
 def test_what_is_installed(installed):
     found = {str(p.relative_to(installed)) for p in installed.rglob("*") if p.is_file()}
-    assert {"bin/lienthong", "bin/lienthong-broker", "bin/lienthong-agent",
+    assert {"bin/lienthong", "bin/lienthong-broker", "bin/lienthong-agent", "bin/lienthong-intake",
             "libexec/lienthong/lienthong-capture"} <= found
-    for name in ("school", "class", "pupil", "enrolment", "term_result"):
-        assert f"share/lienthong/datasets/{name}.yaml" in found
-    assert any(f.endswith("lienthong-broker@.service") for f in found)
-    assert any(f.endswith("lienthong-agent.service") for f in found)
+    for folder in ("datasets", "codelists", "profiles", "public"):
+        there = sorted(p.name for p in (kit.SOURCE / "config" / folder).iterdir())
+        assert there and sorted(p.name for p in (installed / "share/lienthong" / folder).iterdir()) == there
+    assert {"share/lienthong/intake.yaml", "share/lienthong/examples/nginx/lienthong.conf",
+            "share/lienthong/examples/sftp/sshd_config.d/lienthong.conf",
+            "share/lienthong/examples/windows/nop-du-lieu.cmd"} <= found
+    for unit in ("lienthong-broker@", "lienthong-agent", "lienthong-intake"):
+        assert any(f.endswith(f"{unit}.service") for f in found)
+    for page in (p.name for p in (kit.SOURCE / "docs/man").glob("*.scd")):
+        assert shutil.which("scdoc") is None or any(f.endswith("/" + page.removesuffix(".scd")) for f in found)
 
 
 def test_first_light_from_the_installed_tree(installed):
