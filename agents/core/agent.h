@@ -38,8 +38,7 @@
     X(aheld)    /* origin 16 | stream 8 | epoch 4 | seq 8 | index 4 -> lth_agent_held_encode()     \
                  */                                                                                \
     X(scan)     /* org prefix 8 | dataset 2 -> last scan: times, rows, fault, counts */            \
-    X(public)  /* "head" -> position, next rec_seq 8, through 8, taken_ms 8, frozen 1; dataset 2 | \
-                  record_id  16 -> a record of the public stream as it came */                                                \
+    X(public)   /* "head" -> where the stream stands; dataset 2 | record_id 16 -> its record */    \
     X(match)   /* org prefix 8 | dataset 2 | match key 1 | values hash 16 | key hash 16 -> nothing \
                 */                                                                                 \
     X(state)   /* org prefix 8 | dataset 2 | record_id 16 -> upload 8 | row 4 | a mapped row as in \
