@@ -28,21 +28,23 @@ typedef struct told {
     char detail[2][LTH_DETAIL_MAX];
 } told;
 
-static void on_row(void *ctx, uint32_t table, const lth_cell *cells)
+static void on_row(void *ctx, const lth_child_row *row)
 {
     told *t = ctx;
-    assert_int_equal(table, 0);
+    assert_int_equal(row->table, 0);
+    assert_int_equal(row->org.n, 0);
     if (t->rows++ == 0)
-        lth_format(t->first, sizeof t->first, "%.*s", (int)cells[1].n, (const char *)cells[1].p);
+        lth_format(t->first, sizeof t->first, "%.*s", (int)row->cells[1].n,
+                   (const char *)row->cells[1].p);
 }
 
-static void on_table_end(void *ctx, uint32_t table, lth_scan_fault fault, const char *detail)
+static void on_table_end(void *ctx, const lth_child_end *end)
 {
     told *t = ctx;
-    assert_true(table < 2 && t->overs == 0);
+    assert_true(end->table < 2 && t->overs == 0);
     t->ends++;
-    t->fault[table] = fault;
-    lth_format(t->detail[table], LTH_DETAIL_MAX, "%s", detail);
+    t->fault[end->table] = end->fault;
+    lth_format(t->detail[end->table], LTH_DETAIL_MAX, "%s", end->detail);
 }
 
 static void on_end(void *ctx)
