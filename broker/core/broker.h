@@ -243,6 +243,7 @@ typedef struct lth_broker_env {
     uint32_t peers_max; /**< Credit window of an agent = pool / peers_max, 64 KiB..16 MiB; a broker
                            gets 16 MiB. */
     uint64_t credit_pool;  /**< Bytes; 0 = 256 MiB. */
+    uint32_t gone_least;   /**< Fewer than these may always end; 0 = 50. */
     uint32_t gone_percent; /**< A snapshot that ends more than this share of an owner's records of a
                               dataset, and 50, is held for a person; 0 = 20. */
 } lth_broker_env;

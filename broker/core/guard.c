@@ -58,6 +58,7 @@ static bool is_first(const lth_id *lo)
 lth_err lth_broker__guard(lth_broker *self, broker_batch *b, uint32_t index, bool *holds)
 {
     uint32_t percent = self->env.gone_percent != 0 ? self->env.gone_percent : GONE_PERCENT;
+    uint32_t least = self->env.gone_least != 0 ? self->env.gone_least : GONE_LEAST;
     guard g = {0};
     lth_id lo, hi;
     uint64_t n, live;
@@ -72,12 +73,12 @@ lth_err lth_broker__guard(lth_broker *self, broker_batch *b, uint32_t index, boo
         g.live = live;
         g.ended = 0;
     }
-    if (g.live < GONE_LEAST) {
+    if (g.live < least) {
         return LTH_OK;
     }
     TRY(lth_broker__range_count(self, b, index, UINT64_MAX, &n));
     uint64_t gone = g.ended + n;
-    *holds = n > 0 && gone >= GONE_LEAST && gone * 100 > g.live * percent && !LTH_MUTANT(17);
+    *holds = n > 0 && gone >= least && gone * 100 > g.live * percent && !LTH_MUTANT(17);
     g.ended = *holds ? g.ended : gone;
     return save(b->txn, &g);
 }

@@ -112,6 +112,7 @@ typedef struct broker_outcome {
     bool had_natural;  /**< The old row's natural key was taken away. */
     bool same_natural; /**< Old and new natural key are equal: the entry stands. */
     bool took_natural; /**< The new natural key was taken. */
+    lth_wait gave_up;  /**< The old one, if anybody may wait for it. */
     uint16_t code, group, field, rule;
     lth_wait wait;
 } broker_outcome;
@@ -355,11 +356,12 @@ uint32_t lth_broker__find_in_batch(const lth_broker *self, const lth_checked *c,
                                    const lth_id *id, bool merged);
 /** Key of `natural` for a row's wire bytes; size 0 when its natural group is not shown. */
 size_t lth_broker__natural_of(const lth_broker *self, lth_slice wire, uint8_t key[512]);
-lth_err lth_broker__natural_drop(lth_broker *self, lth_txn *txn, const uint8_t *key, size_t size,
-                                 const lth_id *id);
+lth_err lth_broker__natural_drop(lth_txn *txn, const uint8_t *key, size_t size, const lth_id *id);
 lth_err lth_broker__natural_take(lth_broker *self, broker_batch *b, uint32_t index);
 /** A record that took its natural key is held after all: everything as it was before. */
 lth_err lth_broker__natural_return(lth_broker *self, broker_batch *b, uint32_t index);
+/** A merged record: who waits for the key it gave up, or for the one it has now? */
+lth_err lth_broker__natural_tell(lth_broker *self, broker_batch *b, uint32_t index);
 lth_err lth_broker__count(lth_broker *self, lth_txn *txn, uint16_t dataset, const lth_id *id,
                           int64_t live, int64_t absent);
 lth_err lth_broker__count_flush(lth_broker *self, lth_txn *txn);

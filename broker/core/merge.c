@@ -221,7 +221,10 @@ static lth_err release_natural(lth_broker *self, broker_batch *b, uint32_t index
         return LTH_OK;
     }
     o->had_natural = true;
-    return lth_broker__natural_drop(self, b->txn, before, n, &r->record_id);
+    if (lth_broker__waited_for(self, LTH_WAIT_FREE, r->dataset)) {
+        lth_broker__wait_for(self, &o->gave_up, LTH_WAIT_FREE, before, n);
+    }
+    return lth_broker__natural_drop(b->txn, before, n, &r->record_id);
 }
 
 /* The last good version of one key in this batch against the row that is there. */
@@ -321,6 +324,7 @@ static lth_err write_one(lth_broker *self, broker_batch *b, uint32_t index)
     case FATE_MERGED:
         TRY(put_row(self, b, index));
         TRY(lth_broker__warnings(self, b, index));
+        TRY(lth_broker__natural_tell(self, b, index));
         TRY(b->head.held > 0 ? lth_broker__unhold(self, b, index) : LTH_OK);
         break;
     case FATE_HELD:

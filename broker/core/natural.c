@@ -16,15 +16,13 @@ size_t lth_broker__natural_of(const lth_broker *self, lth_slice wire, uint8_t ke
                            group->value);
 }
 
-lth_err lth_broker__natural_drop(lth_broker *self, lth_txn *txn, const uint8_t *key, size_t size,
-                                 const lth_id *id)
+lth_err lth_broker__natural_drop(lth_txn *txn, const uint8_t *key, size_t size, const lth_id *id)
 {
     lth_slice value;
     lth_err err = lth_get(txn, LTH_T_natural, lth_slice_of(key, size), &value);
     bool own = err == LTH_OK && value.n == sizeof id->b && memcmp(value.p, id->b, value.n) == 0;
     if (own) {
-        TRY(lth_del(txn, LTH_T_natural, lth_slice_of(key, size)));
-        return lth_broker__wake(self, txn, LTH_WAIT_FREE, key, size);
+        return lth_del(txn, LTH_T_natural, lth_slice_of(key, size));
     }
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
@@ -75,8 +73,7 @@ static lth_err give_back(lth_broker *self, broker_batch *b, uint32_t *index)
     if (*index != NONE) {
         hold_taken(self, *index, key, size);
     }
-    TRY(put(b->txn, key, size, &r->record_id, LTH_PUT));
-    return lth_broker__wake(self, b->txn, LTH_WAIT_PRESENT, key, size);
+    return put(b->txn, key, size, &r->record_id, LTH_PUT);
 }
 
 static size_t key_of(lth_broker *self, const broker_batch *b, uint32_t index, uint8_t key[512])
@@ -100,7 +97,7 @@ lth_err lth_broker__natural_take(lth_broker *self, broker_batch *b, uint32_t ind
     lth_err err = put(b->txn, key, size, &r->record_id, b->entry ? LTH_PUT_NEW : LTH_PUT);
     if (err != LTH_E_EXISTS) {
         o->took_natural = err == LTH_OK;
-        return err == LTH_OK ? lth_broker__wake(self, b->txn, LTH_WAIT_PRESENT, key, size) : err;
+        return err;
     }
     TRY(lth_get(b->txn, LTH_T_natural, lth_slice_of(key, size), &value));
     if (value.n == 16 && memcmp(value.p, r->record_id.b, 16) == 0) {
@@ -119,10 +116,25 @@ lth_err lth_broker__natural_return(lth_broker *self, broker_batch *b, uint32_t i
     if (self->merge.out[index].took_natural) {
         uint8_t key[512];
         size_t size = key_of(self, b, index, key);
-        TRY(lth_broker__natural_drop(self, b->txn, key, size, &r->record_id));
+        TRY(lth_broker__natural_drop(b->txn, key, size, &r->record_id));
     }
     while (index != NONE) {
         TRY(give_back(self, b, &index));
     }
     return LTH_OK;
+}
+
+lth_err lth_broker__natural_tell(lth_broker *self, broker_batch *b, uint32_t index)
+{
+    const broker_outcome *o = &self->merge.out[index];
+    uint16_t dataset = b->c->records[index].dataset;
+    if (o->gave_up.kind != LTH_WAIT_NOTHING) {
+        TRY(lth_broker__wake_wait(self, b->txn, &o->gave_up));
+    }
+    if (!o->took_natural || !lth_broker__waited_for(self, LTH_WAIT_PRESENT, dataset)) {
+        return LTH_OK;
+    }
+    uint8_t key[512];
+    size_t size = key_of(self, b, index, key);
+    return lth_broker__wake(self, b->txn, LTH_WAIT_PRESENT, key, size);
 }

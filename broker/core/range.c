@@ -77,7 +77,10 @@ static lth_err end_record(lth_broker *self, broker_batch *b, uint32_t index, con
     row.rec_seq = h->first_rec_seq + index;
     lth_record_row_encode(self->row.p, &row);
     size_t size = lth_broker__natural_of(self, row.wire, natural);
-    TRY(size == 0 ? LTH_OK : lth_broker__natural_drop(self, b->txn, natural, size, id));
+    if (size > 0) {
+        TRY(lth_broker__natural_drop(b->txn, natural, size, id));
+        TRY(lth_broker__wake(self, b->txn, LTH_WAIT_FREE, natural, size));
+    }
     TRY(lth_put_kv(b->txn, LTH_T_record, lth_slice_of(key, sizeof key), lth_buf_slice(&self->row),
                    LTH_PUT));
     TRY(lth_broker__feed(self, b->txn, key));

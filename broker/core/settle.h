@@ -29,6 +29,8 @@ lth_err lth_broker__rejudge_run(lth_broker *self, lth_txn *txn, lth_now now);
 
 /* ---- wanted.c: what held records wait for ---- */
 lth_err lth_broker__wanted_load(lth_broker *self, lth_txn *txn);
+/** May anybody wait so for records of that dataset? */
+bool lth_broker__waited_for(const lth_broker *self, lth_wait_kind kind, uint16_t dataset);
 void lth_broker__wait_for(const lth_broker *self, lth_wait *out, lth_wait_kind kind,
                           const uint8_t *key, size_t size);
 lth_err lth_broker__wanted_put(lth_broker *self, lth_txn *txn, const lth_wait *wait,
@@ -37,6 +39,8 @@ lth_err lth_broker__wanted_del(lth_txn *txn, const lth_wait *wait, const uint8_t
 /** That happened to this natural key: whoever waits for it is looked at soon. */
 lth_err lth_broker__wake(lth_broker *self, lth_txn *txn, lth_wait_kind kind, const uint8_t *key,
                          size_t size);
+/** The same by what is waited for. */
+lth_err lth_broker__wake_wait(lth_broker *self, lth_txn *txn, const lth_wait *wait);
 lth_err lth_broker__wake_run(lth_broker *self, lth_txn *txn, lth_now now);
 
 /* ---- reference.c, guard.c, warn.c ---- */

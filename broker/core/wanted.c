@@ -50,6 +50,11 @@ lth_err lth_broker__wanted_load(lth_broker *self, lth_txn *txn)
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
+bool lth_broker__waited_for(const lth_broker *self, lth_wait_kind kind, uint16_t dataset)
+{
+    return marked(self, kind, dataset);
+}
+
 void lth_broker__wait_for(const lth_broker *self, lth_wait *out, lth_wait_kind kind,
                           const uint8_t *key, size_t size)
 {
@@ -97,18 +102,15 @@ static lth_err seek(lth_txn *txn, uint8_t key[WANTED_KEY], bool *found)
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
-lth_err lth_broker__wake(lth_broker *self, lth_txn *txn, lth_wait_kind kind, const uint8_t *key,
-                         size_t size)
+lth_err lth_broker__wake_wait(lth_broker *self, lth_txn *txn, const lth_wait *wait)
 {
     static const uint8_t start[12];
     uint8_t at[WANTED_KEY];
-    lth_wait wait;
     bool found;
-    if (!marked(self, kind, lth_get16(key)) || LTH_MUTANT(14)) {
+    if (!marked(self, wait->kind, wait->dataset) || LTH_MUTANT(14)) {
         return LTH_OK;
     }
-    lth_broker__wait_for(self, &wait, kind, key, size);
-    make_key(at, &wait, start);
+    make_key(at, wait, start);
     TRY(seek(txn, at, &found));
     if (!found) {
         return LTH_OK;
@@ -116,6 +118,17 @@ lth_err lth_broker__wake(lth_broker *self, lth_txn *txn, lth_wait_kind kind, con
     self->waking = true;
     return lth_put_kv(txn, LTH_T_wake, lth_slice_of(at, WAKE_KEY),
                       lth_slice_of(start, sizeof start), LTH_PUT);
+}
+
+lth_err lth_broker__wake(lth_broker *self, lth_txn *txn, lth_wait_kind kind, const uint8_t *key,
+                         size_t size)
+{
+    lth_wait wait;
+    if (!marked(self, kind, lth_get16(key))) {
+        return LTH_OK;
+    }
+    lth_broker__wait_for(self, &wait, kind, key, size);
+    return lth_broker__wake_wait(self, txn, &wait);
 }
 
 /* The next key to look at, with its place behind it. */

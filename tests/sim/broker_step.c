@@ -84,7 +84,26 @@ static void take_frame(step *st, const sim_in *in)
     if (fine) {
         sim_watch_delivery(s, node, in, &frame);
     }
+    sim_guard guard = {0};
+    if (event.checked != NULL && !s->nodes[in->from].is_broker) {
+        sim_guard_before(st->txn, event.checked, &guard);
+    }
     handle(st, &event);
+    if (st->err == LTH_OK) {
+        sim_guard_after(s, node, st->txn, &guard);
+    }
+}
+
+static void people(step *st)
+{
+    static lth_decision decision;
+    if (st->err != LTH_OK || !sim_people_decide(st->s, st->node, st->txn, &decision)) {
+        return;
+    }
+    handle(st, &(lth_event){.kind = LTH_EVENT_DECIDE, .decision = &decision});
+    if (st->err == LTH_OK) {
+        sim_people_check(st->s, st->node, st->txn, &decision);
+    }
 }
 
 static void take_one(step *st)
@@ -114,6 +133,7 @@ static void take_events(step *st)
     while (n-- > 0 && node->in_n > 0 && st->err == LTH_OK && !lth_broker_step_full(node->broker)) {
         take_one(st);
     }
+    people(st);
     if (st->err == LTH_OK && lth_broker_deadline(node->broker) <= st->now.mono) {
         handle(st, &(lth_event){.kind = LTH_EVENT_TIMER});
     }

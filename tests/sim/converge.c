@@ -59,6 +59,26 @@ static void count_one(void *ctx, lth_slice key, lth_slice value)
     ++*(uint32_t *)ctx;
 }
 
+typedef struct owed {
+    sim *s;
+    lth_txn *txn;
+    uint32_t n;
+} owed;
+
+/* Statements that the parent did not confirm; a cloned school's may wait for a person for ever. */
+static void count_owed(void *ctx, lth_slice key, lth_slice value)
+{
+    owed *o = ctx;
+    lth_slice act;
+    lth_id origin;
+    (void)key;
+    if (sim_get(o->txn, LTH_T_act, lth_slice_of(value.p, 8), &act)) {
+        memcpy(origin.b, act.p + 9 + 64, sizeof origin.b);
+        const sim_school *school = sim_school_of(o->s, &origin);
+        o->n += school != NULL && !school->cloned ? 1 : 0;
+    }
+}
+
 bool sim_converged(sim *s)
 {
     for (uint32_t i = 0; i < s->n_nodes; i++) {
@@ -70,6 +90,10 @@ bool sim_converged(sim *s)
         if (node->is_broker) {
             lth_txn *txn = sim_read(node);
             sim_each(txn, LTH_T_out, count_one, &waiting);
+            sim_each(txn, LTH_T_wake, count_one, &waiting);
+            owed o = {.s = s, .txn = txn};
+            sim_each(txn, LTH_T_owed, count_owed, &o);
+            waiting += o.n + (sim_people_wait(s, node, txn) ? 1 : 0);
             lth_store_abort(&txn);
         }
         if (waiting > 0) {

@@ -231,7 +231,7 @@ static void insert_sorted(lth_id *list, uint32_t n, const lth_id *id)
 static void draw_policy(sim *s, sim_node *node)
 {
     bool list = s->faults.withhold && sim_below(&s->rng, 6) == 0;
-    uint32_t n = 0;
+    uint32_t n = 0, wide[SIM_DATASETS], narrow[SIM_DATASETS];
     for (uint32_t i = 0; list && i < s->n_schools; i++) {
         if (sim_below(&s->rng, 4) != 0) {
             insert_sorted(node->route_orgs, n++, &s->schools[i].org);
@@ -255,9 +255,15 @@ static void draw_policy(sim *s, sim_node *node)
             (lth_policy){.version = v + 1, .routes = &node->routes[v], .n_routes = 1};
     }
     for (uint32_t t = 0; t < SIM_DATASETS; t++) {
-        uint32_t wide = draw_groups(s);
-        set_share(node, 0, t, wide);
-        set_share(node, 1, t, wide & (uint32_t)sim_range(&s->rng, 1, 15) & ~4u);
+        wide[t] = draw_groups(s);
+        narrow[t] = wide[t] & (uint32_t)sim_range(&s->rng, 1, 15) & ~4u;
+    }
+    /* A beta names its alpha by the same natural key: where one is seen, so is the other. */
+    wide[1] = (wide[1] & ~1u) | (wide[0] & 1u);
+    narrow[1] = (narrow[1] & ~1u) | (narrow[0] & 1u);
+    for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+        set_share(node, 0, t, wide[t]);
+        set_share(node, 1, t, narrow[t]);
     }
 }
 

@@ -187,7 +187,7 @@ static void narrow(sim *s)
     node->narrowed = true;
     node->broker_env.policy = &node->policies[1];
     if (node->broker != NULL) {
-        lth_broker_reload(node->broker, &s->registry, sim_schema(), &node->policies[1]);
+        lth_broker_reload(node->broker, &s->registry, sim_broker_schema(node), &node->policies[1]);
     }
     sim_trace(s, "narrow", &node->index, sizeof node->index);
     sim_say(s, "node %u narrows its route", node->index);
@@ -231,6 +231,7 @@ static void rare(sim *s)
     if (f->fork || f->ungranted) {
         forge(s);
     }
+    sim_rules_change(s);
 }
 
 static void schedule(sim *s, uint32_t event)
@@ -292,5 +293,6 @@ void sim_faults_heal(sim *s)
     for (uint32_t i = 0; i < N_EVENTS; i++) {
         s->fault_at[i] = SIM_NEVER;
     }
+    sim_rules_heal(s);
     sim_say(s, "everything heals");
 }

@@ -189,15 +189,17 @@ static bool valid(const shelf *h, const sim_row *row)
  */
 static bool may_wait(const shelf *h, const sim_row *row)
 {
-    bool taken = false, occupied = false;
+    bool taken = false, occupied = false, rejected = false;
     for (uint32_t i = 0; i < h->n; i++) {
         const item *it = &h->items[i];
         taken = taken || (it->is_hold && it->named && it->uid == row->uid && it->current &&
                           it->code == LTH_REFUSE_natural_key_taken);
+        rejected = rejected || (it->is_hold && it->named && it->uid == row->uid && it->current &&
+                                it->code == LTH_REFUSE_rejected);
         occupied = occupied || (it->is_hold && it->uid != row->uid);
     }
     /* A restored agent may believe that a key is taken which is free by now. */
-    return taken || occupied || h->school->copies_restored > 0;
+    return taken || rejected || occupied || h->school->copies_restored > 0;
 }
 
 static void show_row(const shelf *h, const sim_row *row)
@@ -214,6 +216,20 @@ static void show_row(const shelf *h, const sim_row *row)
                     it->current ? " current" : "");
         }
     }
+}
+
+/* Rules and references of its brokers, which change and come and go: may it be held for them? */
+static bool may_break(const shelf *h, const sim_row *row)
+{
+    static uint8_t bytes[8192];
+    if (h->table == 0) {
+        return !h->s->lax && sim_rule_breaks(row);
+    }
+    if (h->table != 1) {
+        return false;
+    }
+    size_t n = sim_row_group(h->s, h->school, 1, row, 1, bytes);
+    return !sim_reference_there(h->s, h->txn, &h->school->org, lth_slice_of(bytes, n));
 }
 
 static void match_row(const shelf *h, const sim_row *row)
@@ -234,6 +250,10 @@ static void match_row(const shelf *h, const sim_row *row)
         differ(h, "no record is doubled", row->uid, "lives twice");
     } else if (clashes(table, row)) {
         if (live + holds == 0) {
+            differ(h, "no record is lost", row->uid, "neither merged nor held");
+        }
+    } else if (valid(h, row) && may_break(h, row)) {
+        if (live + holds == 0) { /* Both, when it came again and is not good any more. */
             differ(h, "no record is lost", row->uid, "neither merged nor held");
         }
     } else if (valid(h, row) && !(holds == 1 && may_wait(h, row))) {
@@ -258,6 +278,11 @@ static void match_entry(shelf *h)
         if (it->is_hold && !it->current) {
             differ(h, "a hold is closed when its cause is gone", it->uid,
                    lth_refusal_name(it->code));
+        }
+        const lth_group_view *natural = lth_record_group(&it->view, 1);
+        if (is_live(it) && h->table == 1 && natural != NULL &&
+            !sim_reference_ever(h->txn, natural->value)) {
+            differ(h, "what a record names was there", it->uid, "it never was");
         }
         if (is_live(it) && !it->current && find(h, &it->id, true) == NULL) {
             differ(h, "no record is invented", it->uid, "lives, but the source does not say so");

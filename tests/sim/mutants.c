@@ -15,7 +15,8 @@ int lth_mutant;
 /* Not 3 (the merge takes the later arrival): a chain delivers versions in their order, so that
  * until openings exist the later arrival is the greatest version; nothing can show the
  * difference. */
-static const int mutants[] = {1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 20, 21, 22, 23, 24, 25};
+static const int mutants[] = {1,  2,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
+                              15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 41, 42};
 
 void sim_mutant_set(int n)
 {

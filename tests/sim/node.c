@@ -108,13 +108,14 @@ static void prepare_broker(sim *s, sim_node *node)
                                         .random = {.ctx = node, .fill = fill_random},
                                         .log = {.ctx = node, .write = write_log},
                                         .registry = &s->registry,
-                                        .schema = sim_schema(),
+                                        .schema = sim_broker_schema(node),
                                         .policy = &node->policies[node->narrowed ? 1 : 0],
                                         .own_leaf_der = test_certificate(node->key),
                                         .own_ca_der = lth_slice_of("CA", 2),
                                         .public_org = s->nodes[0].org,
                                         .peers_max = 64,
                                         .credit_pool = 4u << 20};
+    sim_guard_limits(&node->broker_env);
     if (node->parent != SIM_NOBODY) {
         node->broker_env.parent_org = s->nodes[node->parent].org;
     }
@@ -311,7 +312,7 @@ void sim_check_env(const sim_node *node, lth_check_env *out)
     *out = (lth_check_env){.hasher = node->sim->hasher,
                            .trust = &node->trust,
                            .registry = &node->sim->registry,
-                           .schema = sim_schema()};
+                           .schema = sim_broker_schema(node)};
 }
 
 uint64_t sim_node_next(const sim_node *node)

@@ -164,6 +164,7 @@ typedef struct sim_node {
     uint16_t shares[2][SIM_DATASETS][SIM_GROUPS + 1];
     lth_id route_orgs[SIM_SCHOOLS_MAX];
     bool narrowed;
+    bool lax; /**< Its rules, for now. */
     uint64_t narrow_at;
     sim_promise promised[SIM_SCHOOLS_MAX];
     /* agent */
@@ -247,6 +248,7 @@ typedef struct sim {
     sim_faults faults;
     sim_rng public_rng;
     uint64_t public_at; /**< Next publication. */
+    bool lax;           /**< Rules of all brokers in the end. */
     int failed;         /**< Exit code of the first violation; 0 = none. */
     lth_hasher hasher;
     lth_id orgs_list[SIM_NODES_MAX * 2 + SIM_SCHOOLS_MAX];
@@ -354,6 +356,29 @@ void sim_node_failed(sim *s, sim_node *node, lth_err err);
 /* agent_step.c, broker_step.c */
 void sim_agent_step(sim *s, sim_node *node);
 void sim_broker_step(sim *s, sim_node *node);
+
+/* holds.c: rules, references, people's decisions, the guard of snapshots */
+const lth_schema *sim_broker_schema(const sim_node *node);
+/** Does the strict rule forbid it? */
+bool sim_rule_breaks(const sim_row *row);
+void sim_rules_change(sim *s);
+void sim_rules_heal(sim *s);
+/** Does a person decide now at this broker? */
+bool sim_people_decide(sim *s, sim_node *node, lth_txn *txn, lth_decision *out);
+void sim_people_check(sim *s, const sim_node *node, lth_txn *txn, const lth_decision *d);
+/** Does something wait for a person's word here? */
+bool sim_people_wait(const sim *s, const sim_node *node, lth_txn *txn);
+typedef struct sim_guard {
+    bool on;
+    uint8_t key[10];
+    uint64_t live, absent;
+} sim_guard;
+void sim_guard_limits(lth_broker_env *env);
+void sim_guard_before(lth_txn *txn, const lth_checked *checked, sim_guard *g);
+void sim_guard_after(sim *s, const sim_node *node, lth_txn *txn, const sim_guard *g);
+/** Was there ever a record with this natural group for a beta to name; is there one now? */
+bool sim_reference_ever(lth_txn *txn, lth_slice natural);
+bool sim_reference_there(const sim *s, lth_txn *txn, const lth_id *owner, lth_slice natural);
 
 /* public.c */
 void sim_public_draw(sim *s);

@@ -210,7 +210,7 @@ static void texts(const sim *s, const sim_school *school, uint32_t table, const 
 {
     uint32_t i = school->index;
     (void)snprintf(text[0], 2048, "%s", row->key);
-    (void)snprintf(text[1], 2048, "K1~%u~%u~%u", table, i, row->nat);
+    (void)snprintf(text[1], 2048, "K1~%u~%u~%u", table == 1 ? 0 : table, i, row->nat);
     (void)snprintf(text[2], 2048, "U%u", row->uid);
     (void)snprintf(text[3], 2048, "N2~%u~%u~%u~%u", table, i, row->uid, row->version);
     (void)snprintf(text[4], 2048, "%02u/%02u/%u", row->born % 100, row->born / 100 % 100,
