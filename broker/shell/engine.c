@@ -413,7 +413,8 @@ static void env_fill(lth_engine *engine)
                                    .policy = &conf->policy,
                                    .own_leaf_der = node->leaf_der,
                                    .own_ca_der = node->ca_der,
-                                   .peers_max = conf->peers_max};
+                                   .peers_max = conf->peers_max,
+                                   .gone_percent = conf->gone_percent};
     atomic_store(&engine->conf, conf);
 }
 

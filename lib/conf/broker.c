@@ -14,7 +14,7 @@ typedef struct broker_texts {
         conf_text endpoint, org;
     } parent;
     struct {
-        conf_number peers, store_gib, keep_days, workers;
+        conf_number peers, store_gib, keep_days, workers, gone_percent;
     } limits;
     struct {
         conf_text orgs, routes, datasets, peers, codelists;
@@ -63,6 +63,11 @@ static const conf_item LIMIT_ITEMS[] = {
      "Giữ gói đã chuyển ít nhất bao nhiêu ngày", "Days that forwarded batches are kept at least"},
     {"workers", CONF_COUNT, 0, "2", 1, 16, NULL, NULL, AT(limits, workers),
      "Số luồng kiểm tra chữ ký", "Threads that check signatures"},
+    {"gone_percent", CONF_COUNT, 0, "20", 1, 100, NULL, NULL, AT(limits, gone_percent),
+     "Một lần gửi lại toàn bộ làm mất quá số phần trăm này (và từ 50 bản ghi) của một tập dữ liệu "
+     "thì chờ người xác nhận",
+     "A snapshot that ends more than this share of an owner's records of a dataset, and 50, waits "
+     "for a person"},
     {.key = NULL},
 };
 
@@ -138,6 +143,7 @@ static void fill(conf_load *load, const broker_texts *t, lth_broker_conf *out)
     out->store_gib = (uint32_t)t->limits.store_gib.v;
     out->keep_days = (uint32_t)t->limits.keep_days.v;
     out->workers = (uint32_t)t->limits.workers.v;
+    out->gone_percent = (uint32_t)t->limits.gone_percent.v;
     out->peers_dir = t->files.peers.s;
     if (out->peers_dir == NULL && out->node.identity != NULL) {
         out->peers_dir = default_peers(load, out->node.identity);

@@ -48,6 +48,7 @@ typedef struct lth_broker_conf {
     uint32_t store_gib;                       /**< limits.store_gib, default 64; 1..1024. */
     uint32_t keep_days;                       /**< limits.keep_days, default 35, >= 35. */
     uint32_t workers;                         /**< limits.workers, default 2, 1..16. */
+    uint32_t gone_percent;                    /**< limits.gone_percent, default 20, 1..100. */
     const char *peers_dir;                    /**< files.peers, default identity/../peers. */
     lth_registry registry;
     lth_schema schema;
