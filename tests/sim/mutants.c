@@ -8,7 +8,7 @@
 
 #ifdef LTH_MUTANTS
 
-#define SEEDS_MAX 100u
+#define SEEDS_MAX 300u
 
 int lth_mutant;
 
