@@ -1,4 +1,4 @@
-/* Records of a dataset that is not defined here yet.
+/* Records of a dataset that is not defined here yet, or of a newer definition of it.
  *
  * Each of their batches stands in table `await`. Once the definition is there, these batches are
  * merged again in the order in which they came, those records alone; until the last of them is done
@@ -105,18 +105,11 @@ static lth_err release(lth_broker *self, lth_txn *txn, lth_now now, uint16_t dat
     return lth_broker__settle_head(self, &b, held);
 }
 
-/* Records in a stored batch. */
-static lth_err size_of(lth_txn *txn, uint64_t accept_no, uint32_t *n)
+static lth_err header_of(lth_txn *txn, uint64_t accept_no, lth_batch_header *out)
 {
     lth_slice log;
-    lth_batch_header header;
     TRY(lth_broker__log_get(txn, accept_no, &log));
-    *n = 0;
-    if (lth_batch_header_decode(&header, log.p) != LTH_REFUSE_none) {
-        return LTH_E_STORE_CORRUPT;
-    }
-    *n = header.rec_count;
-    return LTH_OK;
+    return lth_batch_header_decode(out, log.p) == LTH_REFUSE_none ? LTH_OK : LTH_E_STORE_CORRUPT;
 }
 
 /* The next entry of the walk. @p room: records that this slice may still take. */
@@ -125,14 +118,20 @@ static lth_err take(lth_broker *self, lth_txn *txn, lth_now now, const uint8_t k
 {
     uint16_t dataset = lth_get16(key);
     uint64_t accept_no = lth_get64(key + 2);
-    uint32_t n;
+    lth_batch_header header;
     if (lth_schema_find(self->env.schema, dataset) == NULL) {
         make_key(self->release_from, (uint16_t)(dataset + 1), 0);
         self->releasing = dataset != UINT16_MAX;
         (*room)--;
         return LTH_OK;
     }
-    TRY(size_of(txn, accept_no, &n));
+    TRY(header_of(txn, accept_no, &header));
+    if (header.dict_ver > self->env.schema->dict_ver) { /* Its author is still ahead. */
+        make_key(self->release_from, dataset, accept_no + 1);
+        (*room)--;
+        return LTH_OK;
+    }
+    uint32_t n = header.rec_count;
     if (n > *room && *room < SLICE_MAX) {
         *room = 0; /* The next slice begins with it. */
         return LTH_OK;

@@ -26,12 +26,24 @@ static void add_warning(lth_checked *out, uint32_t index, const lth_finding *fin
     }
 }
 
-/* The error that it is held for, or what it is warned about. */
+/* What a newer definition may allow. */
+static bool by_definition(lth_refusal code)
+{
+    return code == LTH_REFUSE_bad_group || code == LTH_REFUSE_bad_value ||
+           code == LTH_REFUSE_missing_required || code == LTH_REFUSE_unknown_code ||
+           code == LTH_REFUSE_broken_rule;
+}
+
+/* The error that it is held for, or what it is warned about. A school that is ahead of this broker
+ * is not in the wrong: what its dictionary may allow waits for it. */
 static lth_refusal judge(const visit *v, uint32_t index, const lth_record_view *record,
                          const char *author_kind, lth_checked_record *out)
 {
     lth_findings found;
     lth_refusal code = lth_record_judge(v->env->schema, record, author_kind, &found);
+    if (by_definition(code) && v->out->batch.header.dict_ver > v->env->schema->dict_ver) {
+        return LTH_REFUSE_await_definition;
+    }
     for (uint32_t i = 0; i < found.n; i++) {
         const lth_finding *finding = &found.items[i];
         if (code == LTH_REFUSE_none) {

@@ -811,6 +811,34 @@ static void range_beside_withheld_records_ends_nothing(void **state)
     assert_int_equal(open_holds(&ministry), 0);
 }
 
+/* A school whose dictionary is newer writes a group that this broker does not know of that dataset:
+ * it waits, what is good by the old definition too goes on, and a reload that is still behind
+ * changes nothing. */
+static void school_ahead_waits(void **state)
+{
+    (void)state;
+    static const record sent[] = {{.id = 1, .natural = "1"}};
+    static lth_dataset shorter;
+    static lth_schema older;
+    shorter = *country_schema()->datasets;
+    shorter.n_groups = 3; /* Without the last one, which the school writes. */
+    older = (lth_schema){.dict_ver = 0, .datasets = &shorter, .n_datasets = 1};
+    reload(&province, &older);
+    send_good(&province, &a, sent, 1);
+    assert_int_equal(open_holds(&province), 1);
+    assert_int_equal(node_entries(&province, LTH_T_await), 1);
+    reload(&province, &older);
+    settle(&province);
+    assert_int_equal(node_entries(&province, LTH_T_await), 1);
+    carry(&province, &ministry);
+    assert_int_equal(live(&ministry), 1); /* It knows already. */
+    reload(&province, country_schema());
+    settle(&province);
+    assert_int_equal(open_holds(&province), 0);
+    assert_int_equal(live(&province), 1);
+    assert_int_equal(node_entries(&province, LTH_T_await), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -828,6 +856,7 @@ int main(void)
                                        TEST(other_datasets_are_left_alone),
                                        TEST(later_holds_stay),
                                        TEST(foreign_record_is_held_for_scope),
-                                       TEST(range_beside_withheld_records_ends_nothing)};
+                                       TEST(range_beside_withheld_records_ends_nothing),
+                                       TEST(school_ahead_waits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
