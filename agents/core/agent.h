@@ -188,6 +188,11 @@ typedef struct lth_upload_finding {
 LTH_MUST_USE lth_err lth_upload_finding_encode(lth_buf *out, const lth_upload_finding *finding);
 bool lth_upload_finding_decode(lth_upload_finding *out, lth_slice value);
 
+/** A row of table `state`: its upload and row number, and the values of its groups.
+ * @param values  By field index of @p ds; cleared first; slices into @p row. False: corrupt. */
+bool lth_agent_state_values(lth_slice row, const lth_dataset *ds, uint64_t *upload,
+                            uint32_t *number, lth_value *values);
+
 /** What a person did, with author and reason (table `act`). */
 typedef enum lth_agent_act_kind {
     LTH_ACT_CONFIRM = 1,  /**< Let the guard's work be done. */

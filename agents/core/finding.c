@@ -165,6 +165,20 @@ static lth_err say_own(agent_ctx *c, const char *vi, const char *en)
     return err == LTH_OK ? lth_buf_add(&c->self->en, en, strlen(en)) : err;
 }
 
+static lth_err say_question(agent_ctx *c)
+{
+    lth_buf *vi = &c->self->vi, *en = &c->self->en;
+    lth_err err = lth_map_who(vi, c->table->mapping, c->self->row.mapped.values);
+    lth_buf_clear(en);
+    err = err == LTH_OK ? lth_buf_add(en, vi->p, vi->n) : err;
+    err = err == LTH_OK ? lth_buf_format(vi, ": chưa rõ hàng này là của ai; chọn bản ghi đã có, "
+                                             "hoặc xác nhận là bản ghi mới.")
+                        : err;
+    return err == LTH_OK ? lth_buf_format(en, ": it is not clear whose row this is; choose a known "
+                                              "record, or say that it is a new one.")
+                         : err;
+}
+
 lth_err lth_agent__finding_own(agent_ctx *c, lth_refusal code, uint16_t field, const char *vi,
                                const char *en)
 {
@@ -198,10 +212,6 @@ lth_err lth_agent__finding_ask(agent_ctx *c, const uint8_t (*keys)[PRINT_SIZE], 
             return err;
         }
     }
-    lth_err err = say_own(c,
-                          "Chưa rõ hàng này là của ai: chọn bản ghi đã có, hoặc xác nhận là "
-                          "bản ghi mới.",
-                          "It is not clear whose row this is: choose a known record, or say that "
-                          "it is a new one.");
+    lth_err err = say_question(c);
     return err == LTH_OK ? put(c, OWN_NUMBER, &out) : err;
 }

@@ -41,22 +41,28 @@ static lth_err own_findings(walk *self)
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
-/* From which row of which upload a record came as it is now; upload 0: not known. */
+/* A record as its school handed it in last; upload 0: not known. */
 typedef struct came_from {
     uint64_t upload;
     uint32_t row;
 } came_from;
 
-static came_from where_from(lth_txn *txn, const lth_id *org, uint16_t dataset, const lth_id *record)
+static lth_slice state_of(lth_txn *txn, const lth_id *org, uint16_t dataset, const lth_id *record)
 {
     uint8_t key[26];
     lth_slice value;
     memcpy(key, org->b, 8);
     lth_put16(key + 8, dataset);
     memcpy(key + 10, record->b, 16);
-    if (lth_get(txn, LTH_A_state, lth_slice_of(key, sizeof key), &value) != LTH_OK || value.n < 12)
-        return (came_from){0, 0};
-    return (came_from){lth_get64(value.p), lth_get32(value.p + 8)};
+    bool there = lth_get(txn, LTH_A_state, lth_slice_of(key, sizeof key), &value) == LTH_OK;
+    return there && value.n >= 12 ? value : (lth_slice){0};
+}
+
+static came_from where_from(lth_txn *txn, const lth_id *org, uint16_t dataset, const lth_id *record)
+{
+    lth_slice value = state_of(txn, org, dataset, record);
+    return value.n > 0 ? (came_from){lth_get64(value.p), lth_get32(value.p + 8)}
+                       : (came_from){0, 0};
 }
 
 /* What was sent as invalid is held for what the agent has found itself. */
@@ -124,18 +130,39 @@ static const char *rule_id(const lth_dataset *dataset, uint16_t number)
     return rule != NULL ? rule->id : reference != NULL ? reference->id : "";
 }
 
-/* A record as its school knows it: by the row that it came from. */
+static const lth_mapping *mapping_of(const lth_engine *self, uint32_t school, uint16_t dataset)
+{
+    const lth_source_conf *conf = &self->node.conf->schools[school];
+    for (uint32_t t = 0; t < conf->n_tables; t++) {
+        if (conf->tables[t].mapping.dataset->number == dataset)
+            return &conf->tables[t].mapping;
+    }
+    return NULL;
+}
+
+/* A record as its school knows it: by name, code, and the row that it came from. */
 static json_t *candidate_text(const lth_engine *self, uint32_t school, const lth_finding_row *row,
                               const lth_id *record)
 {
     char hex[33];
-    came_from from =
-        where_from(row->txn, &self->node.schools[school].org, row->finding->dataset, record);
+    uint64_t number = 0;
+    uint32_t at = 0;
+    const lth_mapping *mapping = mapping_of(self, school, row->finding->dataset);
+    lth_slice state =
+        state_of(row->txn, &self->node.schools[school].org, row->finding->dataset, record);
+    lth_value *values = mapping != NULL ? calloc(mapping->dataset->n_fields, sizeof *values) : NULL;
     lth_upload *upload = malloc(sizeof *upload);
+    lth_buf who;
     json_t *text = NULL;
-    if (upload != NULL && from.upload != 0 &&
-        lth_upload_of(self, row->txn, school, from.upload, upload))
-        text = json_sprintf("hàng %u của tệp %s", (unsigned)from.row, upload->id);
+    lth_buf_init(&who, LTH_RECORD_MAX);
+    if (values != NULL && upload != NULL && state.n > 0 &&
+        lth_agent_state_values(state, mapping->dataset, &number, &at, values) &&
+        lth_map_who(&who, mapping, values) == LTH_OK && who.n > 0 &&
+        lth_upload_of(self, row->txn, school, number, upload))
+        text = json_sprintf("%.*s (hàng %u của tệp %s)", (int)who.n, (const char *)who.p,
+                            (unsigned)at, upload->id);
+    lth_buf_fini(&who);
+    free(values);
     free(upload);
     lth_hex(hex, record->b, 16);
     return text != NULL ? text : json_string(hex);

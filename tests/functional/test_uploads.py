@@ -347,7 +347,11 @@ def test_a_row_that_could_be_another_is_asked(hosted):
     asked = world.host.wait_upload("t01", world.host.hand_in("t01", "2.xlsx", book.xlsx()))
     questions = [f for f in asked["found"] if f["severity"] == "question"]
     assert [(f["row"], f["dataset"]) for f in questions] == [(5, "pupil")], asked["found"]
-    assert [c["text"] for c in questions[0]["candidates"]] == ["hàng 2 của tệp 2.xlsx"]
+    born = "/".join(str(int(part)) for part in twin["Ngày sinh"].split("/"))
+    who = f"{twin['Họ và tên']}, {born}, "
+    assert questions[0]["text"]["vi"].startswith(f"{who}{twin['Mã học sinh']}: chưa rõ hàng này là của ai")
+    assert [c["text"] for c in questions[0]["candidates"]] == [
+        f"{who}{book.rows[0]['Mã học sinh']} (hàng 2 của tệp 2.xlsx)"]
     assert world.table("t01", "2.xlsx")["asked"] == 1
     world.wait_holds("t01", s.recount(content))
     done = world.host.cli("upload", "answer", "t01", "2.xlsx", "--dataset", "pupil", "--hash", questions[0]["hash"],

@@ -271,5 +271,10 @@ LTH_MUST_USE lth_err lth_map_term_text(lth_buf *out, const lth_mapping *mapping,
                                        const lth_map_term *term, const lth_cell *cells,
                                        const lth_mapped_row *row, bool *present);
 
+/** How people name the row: the values of its match terms, those of the last key (a name, a birth
+ * date) first, joined by ", ". For the school itself, never for a log.
+ * @param values  By field index of the dataset. LTH_OK, LTH_E_NOMEM, LTH_E_LIMIT. */
+LTH_MUST_USE lth_err lth_map_who(lth_buf *out, const lth_mapping *mapping, const lth_value *values);
+
 /** The .proto of a dataset, for any language's stock library (`lienthong dataset proto NAME`). */
 LTH_MUST_USE lth_err lth_dataset_proto(lth_buf *out, const lth_dataset *ds);
