@@ -108,7 +108,9 @@ static void judge_values(const lth_schema *schema, const lth_dataset *ds,
     lth_row_values row = {.ds = ds,
                           .values = values,
                           .shown = shown,
-                          .today = lth_day_of(record->header.src_commit_time_ms)};
+                          .today = record->header.src_commit_time_ms != 0
+                                       ? lth_day_of(record->header.src_commit_time_ms)
+                                       : 0};
     lth_row_values_read(ds, record, values, shown);
     lth_rules_judge(schema, &row, out);
 }
