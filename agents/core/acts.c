@@ -45,7 +45,7 @@ static bool enter_table(agent_ctx *c, uint16_t dataset)
 static lth_err clear_fault(agent_ctx *c)
 {
     lth_scan_info info;
-    if (!lth_agent__guard_fault(c->table->fault)) {
+    if (!lth_scan_fault_waits(c->table->fault)) {
         return LTH_OK;
     }
     lth_err err = lth_agent__info_load(c, &info);
@@ -60,23 +60,24 @@ static lth_err clear_fault(agent_ctx *c)
     return lth_agent__info_save(c, &info);
 }
 
-static lth_err decide_table(agent_ctx *c, bool confirm)
+static lth_err decide_table(agent_ctx *c, uint64_t upload, bool confirm)
 {
+    agent_guard guards[GUARDS];
     bool any = false;
+    lth_err err = lth_agent__guard_load(c, upload, guards);
     for (uint32_t i = 0; i < GUARDS; i++) {
-        agent_guard *guard = &c->table->guards[i];
-        if (guard->state != GUARD_NONE) {
-            guard->state = confirm ? GUARD_CONFIRMED : GUARD_WITHDRAWN;
+        if (guards[i].state != GUARD_NONE) {
+            guards[i].state = confirm ? GUARD_CONFIRMED : GUARD_WITHDRAWN;
             any = true;
         }
     }
-    if (!any) {
-        return LTH_OK;
+    if (err != LTH_OK || !any) {
+        return err;
     }
     if (confirm) {
         c->table->due = c->now.mono;
     }
-    lth_err err = lth_agent__guard_save(c);
+    err = lth_agent__guard_save(c, upload, guards);
     return err == LTH_OK && !confirm ? clear_fault(c) : err;
 }
 
@@ -94,12 +95,13 @@ static lth_err decide_upload(agent_ctx *c, uint64_t number)
 static lth_err decide(agent_ctx *c, const lth_agent_act *act)
 {
     bool confirm = act->kind == LTH_ACT_CONFIRM;
+    uint64_t upload = act->upload != 0 ? act->upload : c->school->upload;
     lth_err err = LTH_OK;
     for (uint32_t i = 0; i < c->school->conf->n_tables && err == LTH_OK; i++) {
         c->index = i;
         c->table = &c->school->tables[i];
         if (act->dataset == 0 || act->dataset == c->table->mapping->dataset->number) {
-            err = decide_table(c, confirm);
+            err = decide_table(c, c->table->kept ? upload : 0, confirm);
         }
     }
     return err == LTH_OK && !confirm && act->upload != 0 ? decide_upload(c, act->upload) : err;

@@ -82,7 +82,6 @@ static lth_err load_table(agent_ctx *c)
     lth_err err = print_table(c);
     err = err == LTH_OK ? lth_agent__resync_load(c) : err;
     err = err == LTH_OK ? lth_agent__judged_load(c) : err;
-    err = err == LTH_OK ? lth_agent__guard_load(c) : err;
     err = err == LTH_OK ? lth_agent__info_load(c, &info) : err;
     if (err != LTH_OK) {
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
@@ -91,7 +90,7 @@ static lth_err load_table(agent_ctx *c)
     table->faults_in_a_row = info.faults_in_a_row;
     table->last_good_ms = info.last_good_ms;
     table->read_before = info.last_good_ms > 0 || info.fault == LTH_SCAN_null_key ||
-                         info.fault == LTH_SCAN_duplicate_key || lth_agent__guard_fault(info.fault);
+                         info.fault == LTH_SCAN_duplicate_key || lth_scan_fault_waits(info.fault);
     return LTH_OK;
 }
 
@@ -107,6 +106,32 @@ static bool datasets_differ(const lth_agent_school *conf)
         }
     }
     return true;
+}
+
+static bool has_term(const lth_map_key *key, const lth_map_term *term)
+{
+    for (uint32_t i = 0; i < key->n_terms; i++) {
+        const lth_map_term *own = &key->terms[i];
+        if (own->field == term->field && own->column == term->column) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Not when every key holds all of complete_for: elsewhere it is another record. */
+static bool movable(const lth_mapping *mapping)
+{
+    for (uint32_t k = 0; k < mapping->n_match; k++) {
+        for (uint32_t i = 0; i < mapping->n_complete_for; i++) {
+            const lth_map_term *term = &mapping->complete_for[i];
+            bool constant = term->field < 0 && term->column < 0;
+            if (!constant && !has_term(&mapping->match[k], term)) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static lth_err load_school(agent_ctx *c, lth_diag *diag)
@@ -130,6 +155,7 @@ static lth_err load_school(agent_ctx *c, lth_diag *diag)
         c->table->every_ms = school->conf->tables[i].every_ms;
         c->table->matched = c->table->mapping->key_column == LTH_MAP_NO_KEY;
         c->table->kept = c->table->matched || c->table->every_ms == 0;
+        c->table->movable = movable(c->table->mapping);
         c->table->due = c->now.mono;
         err = load_table(c);
     }

@@ -81,7 +81,10 @@ extern const char *const lth_agent_table_names[LTH_A_COUNT];
       "too many records are gone, waiting for a person")                                           \
     X(emptied, 16, "nguồn trống, chờ người xác nhận", "the source is empty, waiting for a person") \
     X(restored, 17, "nguồn trở về trạng thái cũ, chờ người xác nhận",                              \
-      "the source went back to an old state, waiting for a person")
+      "the source went back to an old state, waiting for a person")                                \
+    X(may_be_elsewhere, 18,                                                                        \
+      "có bản ghi vắng mặt, có thể nằm ở tệp khác, chờ người xác nhận",                            \
+      "records are missing that another file may hold, waiting for a person")
 typedef enum lth_scan_fault {
 #define X(name, number, vi, en) LTH_SCAN_##name = (number),
     LTH_SCAN_FAULT_MAP(X)
@@ -89,6 +92,8 @@ typedef enum lth_scan_fault {
 } lth_scan_fault;
 const char *lth_scan_fault_name(lth_scan_fault fault);
 const char *lth_scan_fault_text(lth_scan_fault fault, bool english);
+/** A guard's: a person's word is awaited, and nothing ended or went back. */
+bool lth_scan_fault_waits(lth_scan_fault fault);
 
 typedef struct lth_agent_head {
     lth_position at; /**< Last sealed. epoch 0: no epoch granted yet. */
@@ -115,7 +120,7 @@ typedef struct lth_scan_info {
     uint64_t fresh;  /**< Of `changed`, records never seen before. */
     uint64_t warned; /**< Rows with a warning that nobody accepted. */
     uint64_t asked;  /**< Rows held here because they could be two records: a person decides. */
-    uint64_t gone;   /**< With mass_deletion, emptied: records that would end. */
+    uint64_t gone;   /**< Records that would end, or ended. */
     uint64_t old;    /**< With restored: rows that went back to what they were before. */
     uint64_t known;  /**< Records known before the scan. */
     char detail[LTH_DETAIL_MAX]; /**< Column or table name, ODBC state; no row values. */

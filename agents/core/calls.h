@@ -49,6 +49,9 @@ lth_err lth_agent__id_new(agent_ctx *c, const agent_row *row, lth_id *out);
 /** LTH_E_NOT_FOUND: no row ever had this identity. */
 lth_err lth_agent__handle_of(agent_ctx *c, const lth_id *id, uint8_t key[PRINT_SIZE]);
 lth_err lth_agent__id_move(agent_ctx *c, const lth_id *id, const uint8_t key[PRINT_SIZE]);
+/** The upload under way ends it; the one that ended it, 0: none did. */
+lth_err lth_agent__id_ended(agent_ctx *c, const lth_id *id, const uint8_t key[PRINT_SIZE]);
+lth_err lth_agent__id_ended_in(agent_ctx *c, const lth_id *id, uint64_t *upload);
 
 /* rows.c */
 lth_err lth_agent__on_row(agent_ctx *c, const lth_cell *cells, uint32_t number);
@@ -96,20 +99,23 @@ lth_err lth_agent__defer_backs(agent_ctx *c);
 lth_err lth_agent__defer_settle(agent_ctx *c);
 
 /* sweep.c */
-/** May this record, which the scan lacks, end? */
-lth_err lth_agent__may_end(agent_ctx *c, const uint8_t key[PRINT_SIZE], lth_slice value, bool *yes);
+/** May this record, if the scan lacks it, end? *elsewhere: the file does not speak of its place. */
+lth_err lth_agent__may_end(agent_ctx *c, const uint8_t key[PRINT_SIZE], lth_slice value, bool *yes,
+                           bool *elsewhere);
 /** Rows of the map not seen are deleted, until the step is full; *done at the end. */
 lth_err lth_agent__sweep(agent_ctx *c, bool *done);
 
 /* guard.c */
 void lth_agent__set_add(agent_set *set, const uint8_t key[PRINT_SIZE]);
-lth_err lth_agent__guard_load(agent_ctx *c);
-lth_err lth_agent__guard_save(agent_ctx *c);
+/** What is remembered of the upload of this number, 0: of a database. */
+lth_err lth_agent__guard_load(agent_ctx *c, uint64_t upload, agent_guard guards[GUARDS]);
+lth_err lth_agent__guard_save(agent_ctx *c, uint64_t upload, const agent_guard guards[GUARDS]);
+/** Nothing more is remembered of it. */
+lth_err lth_agent__guard_forget(agent_ctx *c, uint64_t upload);
 /** Weigh what the scan would end and turn back. */
 lth_err lth_agent__guard(agent_ctx *c);
 /** The scan is through: a confirmation is used up. */
 lth_err lth_agent__guard_done(agent_ctx *c);
-bool lth_agent__guard_fault(lth_scan_fault fault);
 
 /* state.c */
 lth_err lth_agent__state_del(agent_ctx *c, const lth_id *id);
@@ -134,6 +140,9 @@ lth_err lth_agent__finding_ask(agent_ctx *c, const uint8_t (*keys)[PRINT_SIZE], 
 
 /* upload.c */
 lth_err lth_agent__upload_load(agent_ctx *c);
+/** Is the upload under way an old one, read again, and did a newer one bring this record, or end
+ * it? Then what the old one says of it no longer counts. */
+lth_err lth_agent__older(agent_ctx *c, const lth_id *id, bool *yes);
 lth_err lth_agent__upload_begin(agent_ctx *c, const lth_agent_event *event);
 /** The counts of a table under way or through. */
 void lth_agent__upload_count(agent_ctx *c);

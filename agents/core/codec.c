@@ -30,6 +30,12 @@ const char *lth_scan_fault_text(lth_scan_fault fault, bool english)
     return english ? FAULTS[fault].en : FAULTS[fault].vi;
 }
 
+bool lth_scan_fault_waits(lth_scan_fault fault)
+{
+    return fault == LTH_SCAN_mass_deletion || fault == LTH_SCAN_emptied ||
+           fault == LTH_SCAN_restored || fault == LTH_SCAN_may_be_elsewhere;
+}
+
 static void write_position(lth_wr *wr, const lth_position *at)
 {
     lth_wr32(wr, at->epoch);

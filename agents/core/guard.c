@@ -4,7 +4,7 @@
 
 #define OLD_LEAST  5u
 #define GUARD_NAME "guard "
-#define GUARD_SIZE (sizeof GUARD_NAME - 1 + TABLE_KEY_SIZE)
+#define GUARD_SIZE (sizeof GUARD_NAME - 1 + TABLE_KEY_SIZE + 8u)
 #define ONE_SIZE   (1u + 4u + PRINT_SIZE)
 
 void lth_agent__set_add(agent_set *set, const uint8_t key[PRINT_SIZE])
@@ -15,49 +15,42 @@ void lth_agent__set_add(agent_set *set, const uint8_t key[PRINT_SIZE])
     }
 }
 
-bool lth_agent__guard_fault(lth_scan_fault fault)
-{
-    return fault == LTH_SCAN_mass_deletion || fault == LTH_SCAN_emptied ||
-           fault == LTH_SCAN_restored;
-}
+/* ---- stored: one row of `ameta` a table and file while a guard has something to remember ---- */
 
-/* ---- stored: one row of `ameta` a table while a guard has something to remember ---- */
-
-static lth_slice guard_key(const agent_ctx *c, uint8_t out[GUARD_SIZE])
+static lth_slice guard_key(const agent_ctx *c, uint64_t upload, uint8_t out[GUARD_SIZE])
 {
     memcpy(out, GUARD_NAME, sizeof GUARD_NAME - 1);
     (void)lth_agent__table_key(out + sizeof GUARD_NAME - 1, &c->school->conf->org,
                                c->table->mapping->dataset->number);
+    lth_put64(out + GUARD_SIZE - 8, upload);
     return lth_slice_of(out, GUARD_SIZE);
 }
 
-lth_err lth_agent__guard_load(agent_ctx *c)
+lth_err lth_agent__guard_load(agent_ctx *c, uint64_t upload, agent_guard guards[GUARDS])
 {
     uint8_t key[GUARD_SIZE];
     lth_slice value;
-    lth_err err = lth_get(c->txn, LTH_A_ameta, guard_key(c, key), &value);
+    memset(guards, 0, GUARDS * sizeof *guards);
+    lth_err err = lth_get(c->txn, LTH_A_ameta, guard_key(c, upload, key), &value);
     if (err != LTH_OK) {
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
     lth_rd rd = lth_rd_of(value);
     for (uint32_t i = 0; i < GUARDS; i++) {
-        agent_guard *guard = &c->table->guards[i];
         uint8_t state = lth_rd8(&rd);
         rd.bad = rd.bad || state > GUARD_WITHDRAWN;
-        guard->state = state;
-        guard->set.n = lth_rd32(&rd);
-        lth_rd_copy(&rd, guard->set.sum, PRINT_SIZE);
+        guards[i].state = state;
+        guards[i].set.n = lth_rd32(&rd);
+        lth_rd_copy(&rd, guards[i].set.sum, PRINT_SIZE);
     }
     return lth_rd_done(&rd) ? LTH_OK : LTH_E_STORE_CORRUPT;
 }
 
-lth_err lth_agent__guard_save(agent_ctx *c)
+lth_err lth_agent__guard_save(agent_ctx *c, uint64_t upload, const agent_guard guards[GUARDS])
 {
     uint8_t key[GUARD_SIZE], value[GUARDS * ONE_SIZE];
-    const agent_guard *guards = c->table->guards;
     if (guards[GUARD_GONE].state == GUARD_NONE && guards[GUARD_OLD].state == GUARD_NONE) {
-        lth_err err = lth_del(c->txn, LTH_A_ameta, guard_key(c, key));
-        return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+        return lth_agent__guard_forget(c, upload);
     }
     lth_wr wr = lth_wr_of(value, sizeof value);
     for (uint32_t i = 0; i < GUARDS; i++) {
@@ -66,34 +59,50 @@ lth_err lth_agent__guard_save(agent_ctx *c)
         lth_wr_bytes(&wr, guards[i].set.sum, PRINT_SIZE);
     }
     LTH_ASSERT(!wr.bad && wr.p == wr.end);
-    return lth_put_kv(c->txn, LTH_A_ameta, guard_key(c, key), lth_slice_of(value, sizeof value),
-                      LTH_PUT);
+    return lth_put_kv(c->txn, LTH_A_ameta, guard_key(c, upload, key),
+                      lth_slice_of(value, sizeof value), LTH_PUT);
+}
+
+lth_err lth_agent__guard_forget(agent_ctx *c, uint64_t upload)
+{
+    uint8_t key[GUARD_SIZE];
+    lth_err err = lth_del(c->txn, LTH_A_ameta, guard_key(c, upload, key));
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
+static lth_err save(agent_ctx *c)
+{
+    const agent_upload *upload = lth_agent__upload(c);
+    return lth_agent__guard_save(c, upload != NULL ? upload->number : 0, c->scan->guards);
 }
 
 /* ---- weighing ---- */
 
-/* Known records of the table, those that may end when a scan lacks them, and those that it lacks.
- */
+/* Known records of the table, those that may end when a scan lacks them, and those of which the
+ * file says nothing at all. */
 typedef struct tally {
     agent_set known;
-    uint32_t in_scope;
+    uint32_t in_scope, elsewhere;
 } tally;
 
 static lth_err tally_one(agent_ctx *c, lth_slice key, lth_slice value, tally *t)
 {
+    const agent_scan *scan = c->scan;
     const uint8_t *handle = key.p + TABLE_KEY_SIZE;
     lth_agent__set_add(&t->known, handle);
-    bool in_scope = true;
-    if (c->table->matched || !lth_agent__seen_has(&c->scan->seen, handle)) {
-        lth_err err = lth_agent__may_end(c, handle, value, &in_scope);
+    bool in_scope = true, elsewhere = false;
+    bool seen = lth_agent__seen_has(&scan->seen, handle);
+    if (c->table->matched || !seen) {
+        lth_err err = lth_agent__may_end(c, handle, value, &in_scope, &elsewhere);
         if (err != LTH_OK) {
             return err;
         }
-        if (in_scope && !lth_agent__seen_has(&c->scan->seen, handle)) {
+        if (in_scope && !seen) {
             lth_agent__set_add(&c->scan->gone, handle);
         }
     }
     t->in_scope += in_scope ? 1 : 0;
+    t->elsewhere += elsewhere && !seen ? 1 : 0;
     return LTH_OK;
 }
 
@@ -129,12 +138,12 @@ typedef enum outcome { GO, PASS_OVER, ASK } outcome;
 static lth_err consult(agent_ctx *c, agent_guard_kind kind, bool risky, const agent_set *set,
                        outcome *out)
 {
-    agent_guard *guard = &c->table->guards[kind];
+    agent_guard *guard = &c->scan->guards[kind];
     *out = GO;
     if (!risky) {
         bool had = guard->state != GUARD_NONE;
         *guard = (agent_guard){.state = GUARD_NONE};
-        return had ? lth_agent__guard_save(c) : LTH_OK;
+        return had ? save(c) : LTH_OK;
     }
     bool covered = same_or_smaller(set, &guard->set);
     if (guard->state == GUARD_CONFIRMED && covered) {
@@ -148,16 +157,18 @@ static lth_err consult(agent_ctx *c, agent_guard_kind kind, bool risky, const ag
     bool told = guard->state == GUARD_HELD && guard->set.n == set->n && covered;
     guard->state = GUARD_HELD;
     guard->set = *set;
-    return told ? LTH_OK : lth_agent__guard_save(c);
+    return told ? LTH_OK : save(c);
 }
 
 /* Nothing that came counts as a change: all of it stands as before. */
 static lth_err weigh_old(agent_ctx *c, outcome *out)
 {
     const agent_scan *scan = c->scan;
+    const agent_upload *upload = lth_agent__upload(c);
     uint64_t changed = scan->info.changed + scan->old.n;
-    bool still = scan->old.n > 0 && c->table->guards[GUARD_OLD].state != GUARD_NONE;
-    bool risky = still || scan->old_spilled ||
+    bool still = scan->old.n > 0 && scan->guards[GUARD_OLD].state != GUARD_NONE;
+    bool repeats = scan->old.n > 0 && upload != NULL && upload->repeats;
+    bool risky = still || repeats || scan->old_spilled ||
                  (scan->old.n >= OLD_LEAST && (uint64_t)scan->old.n * 2 >= changed);
     return consult(c, GUARD_OLD, risky, &scan->old, out);
 }
@@ -169,23 +180,22 @@ static lth_err weigh_gone(agent_ctx *c, outcome *out, lth_scan_fault *fault)
     tally t = {.in_scope = 0};
     lth_err err = count(c, &t);
     uint64_t gone = scan->gone.n;
-    bool emptied = scan->info.rows == 0 && t.known.n > 0;
+    bool emptied = scan->info.rows == 0 && gone > 0;
     bool mass = gone > 0 && gone >= env->gone_least &&
                 gone * 100 > (uint64_t)t.in_scope * env->gone_percent;
+    bool moved = gone > 0 && c->table->movable && t.elsewhere > 0;
     scan->info.known = t.known.n;
     scan->info.gone = gone;
-    *fault = emptied ? LTH_SCAN_emptied : LTH_SCAN_mass_deletion;
-    return err == LTH_OK
-               ? consult(c, GUARD_GONE, emptied || mass, emptied ? &t.known : &scan->gone, out)
-               : err;
+    *fault = emptied ? LTH_SCAN_emptied : mass ? LTH_SCAN_mass_deletion : LTH_SCAN_may_be_elsewhere;
+    return err == LTH_OK ? consult(c, GUARD_GONE, emptied || mass || moved, &scan->gone, out) : err;
 }
 
 lth_err lth_agent__guard_done(agent_ctx *c)
 {
-    const agent_scan *scan = c->scan;
+    agent_scan *scan = c->scan;
     bool used = false;
     for (uint32_t i = 0; i < GUARDS; i++) {
-        agent_guard *guard = &c->table->guards[i];
+        agent_guard *guard = &scan->guards[i];
         bool held =
             i == GUARD_GONE ? scan->hold_gone || !scan->clean || scan->never_ends : scan->hold_old;
         if (guard->state == GUARD_CONFIRMED && !held) {
@@ -193,7 +203,7 @@ lth_err lth_agent__guard_done(agent_ctx *c)
             used = true;
         }
     }
-    return used ? lth_agent__guard_save(c) : LTH_OK;
+    return used ? save(c) : LTH_OK;
 }
 
 lth_err lth_agent__guard(agent_ctx *c)

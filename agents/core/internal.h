@@ -20,7 +20,9 @@
  * remembered by its number and the sum of its handles, the scan gets the fault of the guard, and
  * neither set is touched. A person's CONFIRM lets a later scan do it if the set is still the same
  * or smaller; after WITHDRAW such a set is passed over without a fault. A guard is forgotten when a
- * clean scan shows nothing of its kind. Rows put off are new to nobody: all others of the scan go
+ * clean scan shows nothing of its kind; every file has guards of its own. A file that lacks some
+ * of the table's records by its own words (complete_for) may hold one class of many: who is missing
+ * may stand in another file, so that any number of them waits, unless no record can move. Rows put off are new to nobody: all others of the scan go
  * their way.
  */
 #pragma once
@@ -169,6 +171,7 @@ typedef struct agent_scan {
     lth_arena *deferred_arena;
     agent_deferred *deferred, **deferred_end;
     agent_set gone, old;
+    agent_guard guards[GUARDS];
     bool old_spilled;         /**< More rows went back than could be put off. */
     bool hold_gone, hold_old; /**< By a guard. */
     bool withdrawn;           /**< Held as a person said. */
@@ -178,6 +181,7 @@ typedef struct agent_scan {
 typedef struct agent_upload {
     uint64_t number;
     bool dirty;
+    bool repeats; /**< An earlier file byte for byte, and others came in between. */
     lth_upload row;
     struct {
         uint32_t index;                 /**< Of the table. */
@@ -210,7 +214,7 @@ typedef struct agent_table {
     bool rejudge;               /**< Rows were judged by others. */
     bool remapped; /**< Rows were hashed under another mapping: none can be told to be back. */
     lth_id judged_to;
-    agent_guard guards[GUARDS];
+    bool movable; /**< A record may go from one complete_for to another. */
     lth_mono due;
     lth_scan_fault fault;
     uint32_t faults_in_a_row;

@@ -1,5 +1,6 @@
 #include "internal.h"
 
+#define HOLDER_ENDED (PRINT_SIZE + 8u)
 #define MAP_FIXED    (16u + PRINT_SIZE + 1u)
 #define MAP_TAIL_MAX (PRINT_SIZE + 3u + (1u + PRINTS_MAX) * PRINT_SIZE)
 
@@ -184,6 +185,35 @@ static lth_slice id_key(const agent_ctx *c, uint8_t out[18], const lth_id *id)
     return lth_slice_of(out, 18);
 }
 
+/* A row of `ids`: the handle, and the upload that ended the record, if one did. */
+static lth_err read_holder(lth_err err, lth_slice value, uint8_t out[PRINT_SIZE], uint64_t *ended)
+{
+    *ended = 0;
+    if (err == LTH_OK && value.n == HOLDER_ENDED) {
+        *ended = lth_get64(value.p + PRINT_SIZE);
+        value.n = PRINT_SIZE;
+    }
+    return read_print(err, value, out);
+}
+
+lth_err lth_agent__id_ended(agent_ctx *c, const lth_id *id, const uint8_t key[PRINT_SIZE])
+{
+    uint8_t bytes[18], value[HOLDER_ENDED];
+    memcpy(value, key, PRINT_SIZE);
+    lth_put64(value + PRINT_SIZE, lth_agent__upload(c)->number);
+    return lth_put_kv(c->txn, LTH_A_ids, id_key(c, bytes, id), lth_slice_of(value, sizeof value),
+                      LTH_PUT);
+}
+
+lth_err lth_agent__id_ended_in(agent_ctx *c, const lth_id *id, uint64_t *upload)
+{
+    uint8_t bytes[18], holder[PRINT_SIZE];
+    lth_slice value = {0};
+    lth_err err = lth_get(c->txn, LTH_A_ids, id_key(c, bytes, id), &value);
+    err = read_holder(err, value, holder, upload);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
 lth_err lth_agent__id_move(agent_ctx *c, const lth_id *id, const uint8_t key[PRINT_SIZE])
 {
     uint8_t bytes[18];
@@ -195,7 +225,9 @@ lth_err lth_agent__handle_of(agent_ctx *c, const lth_id *id, uint8_t key[PRINT_S
 {
     uint8_t bytes[18];
     lth_slice value = {0};
-    return read_print(lth_get(c->txn, LTH_A_ids, id_key(c, bytes, id), &value), value, key);
+    uint64_t ended;
+    lth_err err = lth_get(c->txn, LTH_A_ids, id_key(c, bytes, id), &value);
+    return read_holder(err, value, key, &ended);
 }
 
 lth_err lth_agent__id_new(agent_ctx *c, const agent_row *row, lth_id *out)
@@ -210,7 +242,9 @@ lth_err lth_agent__id_new(agent_ctx *c, const agent_row *row, lth_id *out)
     if (err != LTH_E_EXISTS) {
         return err;
     }
-    err = read_print(lth_get(c->txn, LTH_A_ids, id_key(c, bytes, out), &value), value, holder);
+    uint64_t ended;
+    err = lth_get(c->txn, LTH_A_ids, id_key(c, bytes, out), &value);
+    err = read_holder(err, value, holder, &ended);
     if (err != LTH_OK || memcmp(holder, row->key, PRINT_SIZE) == 0) {
         return err;
     }

@@ -64,7 +64,9 @@ static lth_err scan_begin(agent_ctx *c)
     scan->seen.tracked = c->table->matched || round->upload != NULL;
     scan->never_ends =
         c->table->matched ? c->table->mapping->n_complete_for == 0 : round->upload != NULL;
-    return scan->spooling ? lth_agent__spool_clear(c) : LTH_OK;
+    lth_err err =
+        lth_agent__guard_load(c, round->upload != NULL ? round->upload->number : 0, scan->guards);
+    return err == LTH_OK && scan->spooling ? lth_agent__spool_clear(c) : err;
 }
 
 static bool worth_a_warning(const agent_table *table, const lth_scan_info *info)
@@ -148,7 +150,7 @@ static lth_err scan_close(agent_ctx *c)
     agent_table *table = c->table;
     lth_scan_info *info = &c->scan->info;
     bool to_the_end = info->fault == LTH_SCAN_none || info->fault == LTH_SCAN_null_key ||
-                      info->fault == LTH_SCAN_duplicate_key || lth_agent__guard_fault(info->fault);
+                      info->fault == LTH_SCAN_duplicate_key || lth_scan_fault_waits(info->fault);
     info->ended_ms = c->now.wall_ms;
     info->faults_in_a_row = info->fault == LTH_SCAN_none ? 0 : table->faults_in_a_row + 1;
     lth_err err = info->fault == LTH_SCAN_none && !c->scan->absent ? scan_good(c) : LTH_OK;

@@ -294,9 +294,29 @@ static lth_err on_change(agent_ctx *c, lth_op op)
     return err == LTH_OK || err == LTH_E_NOT_FOUND ? lth_agent__row_store(c, op, false) : err;
 }
 
+/* What it would be, or is. */
+static lth_err is_older(agent_ctx *c, bool *yes)
+{
+    const lth_agent_school *conf = c->school->conf;
+    const agent_row *row = &c->self->row;
+    lth_id id = row->old.record_id;
+    if (!row->known) {
+        lth_record_id_make(&id, &c->self->env.hasher, &conf->org, conf->id_key,
+                           c->table->mapping->dataset->number, row->local_key);
+    }
+    return lth_agent__older(c, &id, yes);
+}
+
 lth_err lth_agent__row_take(agent_ctx *c, lth_op op)
 {
     const agent_row *row = &c->self->row;
+    const agent_upload *upload = lth_agent__upload(c);
+    bool older = false;
+    lth_err err =
+        upload != NULL && upload->number < c->school->uploads ? is_older(c, &older) : LTH_OK;
+    if (err != LTH_OK || older) {
+        return err;
+    }
     bool invalid = row->mapped.findings.errors > 0;
     bool same = row->known && memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0 &&
                 (row->old.flags & MAP_CLASH) == 0;
@@ -305,7 +325,8 @@ lth_err lth_agent__row_take(agent_ctx *c, lth_op op)
     }
     bool back = row->known && !same && !c->table->remapped && (row->old.flags & MAP_BEFORE) != 0 &&
                 memcmp(row->old.before, row->hash, PRINT_SIZE) == 0;
-    return back ? on_back(c) : on_change(c, op);
+    bool repeated = upload != NULL && upload->repeats && !same;
+    return back || repeated ? on_back(c) : on_change(c, op);
 }
 
 /* ---- rows with a key of their own ---- */

@@ -18,7 +18,7 @@ lth_mono lth_agent__backoff(const agent_table *table)
     lth_mono every = LTH_MONO_MS(table->every_ms);
     if (table->fault == LTH_SCAN_none || table->fault == LTH_SCAN_locked ||
         table->fault == LTH_SCAN_null_key || table->fault == LTH_SCAN_duplicate_key ||
-        lth_agent__guard_fault(table->fault)) {
+        lth_scan_fault_waits(table->fault)) {
         return 0;
     }
     lth_mono wait = every;

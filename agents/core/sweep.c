@@ -14,6 +14,9 @@ static lth_err remove_row(agent_ctx *c, const uint8_t key[PRINT_SIZE], const age
     if (err == LTH_OK && c->table->kept) {
         err = lth_agent__state_del(c, &old->record_id);
     }
+    if (err == LTH_OK && lth_agent__upload(c) != NULL) {
+        err = lth_agent__id_ended(c, &old->record_id, key);
+    }
     if (err != LTH_OK || c->scan->spooling) {
         return err;
     }
@@ -41,22 +44,31 @@ static lth_err sweep_one(agent_ctx *c, lth_cursor *cursor, lth_slice value)
 }
 
 /* Where rows are found by `match`: only within what the file says that it holds completely, not
- * where a row may be anybody's, and not what a question is about. */
-lth_err lth_agent__may_end(agent_ctx *c, const uint8_t key[PRINT_SIZE], lth_slice value, bool *yes)
+ * where a row may be anybody's, not what a question is about, and not what a newer file brought. An
+ * empty sheet, should a person confirm it, speaks of all. */
+lth_err lth_agent__may_end(agent_ctx *c, const uint8_t key[PRINT_SIZE], lth_slice value, bool *yes,
+                           bool *elsewhere)
 {
     const agent_scan *scan = c->scan;
     agent_map_row old;
+    bool older = false;
     *yes = true;
+    *elsewhere = false;
     if (!c->table->matched) {
         return LTH_OK;
     }
     lth_arena_reset(c->self->rows);
     lth_err err = lth_agent__map_decode(c, value, &old);
-    *yes = err == LTH_OK && old.prints.scoped &&
-           lth_agent__seen_has(&scan->scopes, old.prints.scope) &&
-           !lth_agent__seen_has(&scan->blind, old.prints.scope) &&
-           !lth_agent__seen_has(&scan->spared, key);
-    return err;
+    err = err == LTH_OK ? lth_agent__older(c, &old.record_id, &older) : err;
+    if (err != LTH_OK) {
+        return err;
+    }
+    bool empty = scan->info.rows == 0;
+    bool spoken = old.prints.scoped && lth_agent__seen_has(&scan->scopes, old.prints.scope) &&
+                  !lth_agent__seen_has(&scan->blind, old.prints.scope);
+    *yes = (empty || spoken) && !older && !lth_agent__seen_has(&scan->spared, key);
+    *elsewhere = old.prints.scoped && !lth_agent__seen_has(&scan->scopes, old.prints.scope);
+    return LTH_OK;
 }
 
 lth_err lth_agent__sweep(agent_ctx *c, bool *done)
@@ -74,6 +86,7 @@ lth_err lth_agent__sweep(agent_ctx *c, bool *done)
                                     c->table->mapping->dataset->number, scan->swept);
     err = lth_cursor_seek(cursor, from, &key, &value);
     while (err == LTH_OK && !lth_agent_step_full(c->self)) {
+        bool elsewhere;
         if (key.n != KEY_SIZE || memcmp(key.p, bytes, TABLE_KEY_SIZE) != 0) {
             err = LTH_E_NOT_FOUND;
             break;
@@ -81,7 +94,7 @@ lth_err lth_agent__sweep(agent_ctx *c, bool *done)
         bool ends = false;
         memcpy(scan->swept, key.p + TABLE_KEY_SIZE, PRINT_SIZE);
         if (!lth_agent__seen_has(&scan->seen, scan->swept)) {
-            err = lth_agent__may_end(c, scan->swept, value, &ends);
+            err = lth_agent__may_end(c, scan->swept, value, &ends, &elsewhere);
         }
         if (err == LTH_OK && ends) {
             err = sweep_one(c, cursor, value);

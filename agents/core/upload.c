@@ -55,6 +55,28 @@ lth_err lth_agent__upload_load(agent_ctx *c)
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
+lth_err lth_agent__older(agent_ctx *c, const lth_id *id, bool *yes)
+{
+    const agent_upload *upload = lth_agent__upload(c);
+    uint64_t newest = 0;
+    *yes = false;
+    if (upload == NULL || upload->number == c->school->uploads || !c->table->kept) {
+        return LTH_OK;
+    }
+    uint8_t key[KEY_SIZE];
+    lth_slice value;
+    uint16_t dataset = c->table->mapping->dataset->number;
+    lth_err err = lth_get(c->txn, LTH_A_state,
+                          lth_agent__key(key, &c->school->conf->org, dataset, id->b), &value);
+    if (err == LTH_OK) {
+        newest = value.n >= STATE_FIXED ? lth_get64(value.p) : 0;
+    } else if (err == LTH_E_NOT_FOUND) {
+        err = lth_agent__id_ended_in(c, id, &newest);
+    }
+    *yes = newest > upload->number;
+    return err;
+}
+
 /* ---- the beginning ---- */
 
 bool lth_agent_may_upload(const lth_agent *self, uint32_t school)
@@ -92,6 +114,34 @@ static lth_err find_number(agent_ctx *c, const char *id, uint64_t *number, lth_u
     *before = (lth_upload){.n_tables = 0};
     *number = newest + 1;
     c->school->uploads = *number;
+    return LTH_OK;
+}
+
+static bool was_taken(const lth_upload *upload)
+{
+    return upload->state == LTH_UPLOAD_DONE || upload->state == LTH_UPLOAD_WAITING;
+}
+
+/* The same bytes were here before, and then others: what they say is of an older day. */
+static lth_err find_repeat(agent_ctx *c, agent_upload *upload, lth_upload *before)
+{
+    bool others = false;
+    uint64_t number = upload->number;
+    for (uint64_t n = number - 1; n > 0 && number - n < UPLOADS_KEPT; n--) {
+        lth_err err = lth_agent__upload_get(c, n, before);
+        if (err == LTH_E_NOT_FOUND) {
+            continue;
+        }
+        if (err != LTH_OK) {
+            return err;
+        }
+        if (memcmp(before->sha256, upload->row.sha256, sizeof before->sha256) != 0) {
+            others = true;
+        } else if (was_taken(before)) {
+            upload->repeats = others;
+            return LTH_OK;
+        }
+    }
     return LTH_OK;
 }
 
@@ -159,7 +209,8 @@ lth_err lth_agent__upload_begin(agent_ctx *c, const lth_agent_event *event)
     }
     describe(upload, event->upload, before);
     list_tables(upload, c->school, event->tables, before);
-    err = findings_del(c, upload->number, upload->number);
+    err = find_repeat(c, upload, before);
+    err = err == LTH_OK ? findings_del(c, upload->number, upload->number) : err;
     err = err == LTH_OK ? lth_agent__upload_put(c, upload->number, &upload->row) : err;
     if (err == LTH_OK) {
         c->school->upload = upload->number;
@@ -187,8 +238,9 @@ void lth_agent__upload_count(agent_ctx *c)
     }
     uint64_t rows = scan->info.rows;
     uint64_t others = (uint64_t)upload->tables[n].fresh + scan->fresh + upload->tables[n].changed +
-                      scan->changed + scan->held + scan->info.asked;
-    bool guarded = lth_agent__guard_fault(scan->info.fault);
+                      scan->changed + scan->held + scan->info.asked +
+                      (scan->hold_old ? scan->old.n : 0);
+    bool guarded = lth_scan_fault_waits(scan->info.fault);
     upload->row.tables[n].fault = guarded ? scan->info.fault : LTH_SCAN_none;
     upload->row.tables[n].rows = (uint32_t)rows;
     upload->row.tables[n].fresh = upload->tables[n].fresh + scan->fresh;
@@ -233,6 +285,11 @@ static lth_err prune(agent_ctx *c)
     if (err == LTH_OK && newest > UPLOADS_KEPT) {
         uint8_t key[KEY_BYTES];
         err = lth_del(c->txn, LTH_A_upload, upload_key(c, key, newest - UPLOADS_KEPT));
+        err = err == LTH_E_NOT_FOUND ? LTH_OK : err;
+        for (uint32_t i = 0; i < c->school->conf->n_tables && err == LTH_OK; i++) {
+            c->table = &c->school->tables[i];
+            err = lth_agent__guard_forget(c, newest - UPLOADS_KEPT);
+        }
     }
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }

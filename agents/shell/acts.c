@@ -148,19 +148,13 @@ static bool feed(wish *w)
     return w->engine->fatal == LTH_OK && w->engine->generation == generation;
 }
 
-static bool is_guard(lth_scan_fault fault)
-{
-    return fault == LTH_SCAN_mass_deletion || fault == LTH_SCAN_emptied ||
-           fault == LTH_SCAN_restored;
-}
-
 /* A word about an upload as a whole is said of each of its tables that waits. */
 static bool feed_all(wish *w)
 {
     bool whole = w->upload != 0 && w->act.dataset == 0;
     bool going = true;
     for (uint32_t i = 0; whole && going && i < w->about->n_tables; i++) {
-        if (!is_guard(w->about->tables[i].fault))
+        if (!lth_scan_fault_waits(w->about->tables[i].fault))
             continue;
         w->act.dataset = w->about->tables[i].dataset;
         going = feed(w);

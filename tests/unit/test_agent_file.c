@@ -161,11 +161,22 @@ static void end_other_round(world *w)
     }
 }
 
+static uint8_t same_hash;
+
+void file_hash(uint8_t first)
+{
+    same_hash = first;
+}
+
 void file_begin(world *w, const char *id)
 {
     end_other_round(w);
-    lth_upload upload = {.sha256 = {9}, .bytes = 1000, .received_ms = w->now.wall_ms};
+    lth_upload upload = {.bytes = 1000, .received_ms = w->now.wall_ms};
     (void)snprintf(upload.id, sizeof upload.id, "%s", id);
+    memcpy(upload.sha256, id, strnlen(id, sizeof upload.sha256));
+    if (same_hash != 0) {
+        memset(upload.sha256, same_hash, sizeof upload.sha256);
+    }
     assert_true(lth_agent_may_upload(w->agent, 0));
     world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_UPLOAD, .upload = &upload, .tables = 1});
 }

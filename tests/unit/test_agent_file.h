@@ -29,6 +29,8 @@ void file_world_free(world **w);
 bool file_read(world *w, const char *id, const pupil *rows, uint32_t n);
 bool file_read_as(world *w, const char *id, const pupil *rows, uint32_t n, bool correction);
 void file_begin(world *w, const char *id);
+/** First byte of the SHA-256 of the files that follow; 0: each file's is its own. */
+void file_hash(uint8_t first);
 void file_row(world *w, const pupil *p, uint32_t number);
 void file_end(world *w, lth_scan_fault fault);
 /** The same, and it must not crash; what became of it. */

@@ -292,23 +292,6 @@ static void a_class_that_loses_half_of_its_pupils(void **state)
     file_world_free(&w);
 }
 
-static void an_empty_sheet_waits_and_ends_nothing(void **state)
-{
-    (void)state;
-    const pupil one = {"999001", NULL, "Nguyễn Văn An", "01/02/2012", "6A", "2026"};
-    world *w = file_world();
-    (void)file_take(w, "1", &one, 1);
-    lth_upload u = file_take(w, "2", &one, 0);
-    assert_int_equal(u.state, LTH_UPLOAD_WAITING);
-    assert_int_equal(u.tables[0].fault, LTH_SCAN_emptied);
-    world_act(w, 0, LTH_ACT_CONFIRM, DS_F);
-    u = file_take(w, "2", &one, 0);
-    assert_int_equal(u.state, LTH_UPLOAD_DONE);
-    assert_int_equal(u.tables[0].ended, 0); /* complete for no class */
-    assert_int_equal(file_living(w), 1);
-    file_world_free(&w);
-}
-
 static void last_weeks_file_waits(void **state)
 {
     (void)state;
@@ -351,7 +334,6 @@ int main(void)
         cmocka_unit_test(rows_that_go_back_free_their_natural_keys),
         cmocka_unit_test(more_than_can_be_put_off),
         cmocka_unit_test(a_class_that_loses_half_of_its_pupils),
-        cmocka_unit_test(an_empty_sheet_waits_and_ends_nothing),
         cmocka_unit_test(last_weeks_file_waits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,8 +271,7 @@ static void an_answer_may_name_the_record(void **state)
     (void)file_take(w, "1", THREE, 3);
     lth_upload u = file_take(w, "2", &lost, 1);
     assert_int_equal(u.tables[0].asked, 1);
-    assert_int_equal(u.tables[0].ended,
-                     1); /* the other one of the class, not the one in question */
+    assert_int_equal(u.tables[0].gone, 1); /* the other one of the class, not the one in question */
     assert_int_equal(file_findings(w, 2, findings), 1);
     lth_id id = findings[0].candidates[0];
     const lth_id stranger = {{1, 2, 3}};

@@ -15,6 +15,14 @@ static const pupil FIVE[] = {
     {"999005", NULL, "Hoàng Văn Em", "09/10/2012", "6B", "2026"},
 };
 
+/* The third of class 6A has left. */
+static const pupil FOUR[] = {
+    {"999001", NULL, "Nguyễn Văn An", "01/02/2012", "6A", "2026"},
+    {"999002", NULL, "Trần Thị Bình", "03/04/2012", "6A", "2026"},
+    {"999004", NULL, "Phạm Thị Dung", "07/08/2012", "6B", "2026"},
+    {"999005", NULL, "Hoàng Văn Em", "09/10/2012", "6B", "2026"},
+};
+
 /* ---- what a missing row ends ---- */
 
 static void a_file_ends_only_what_it_is_complete_for(void **state)
@@ -22,7 +30,10 @@ static void a_file_ends_only_what_it_is_complete_for(void **state)
     (void)state;
     world *w = file_world();
     (void)file_take(w, "1", FIVE, 5);
-    lth_upload u = file_take(w, "2", FIVE, 2); /* class 6A without the third */
+    lth_upload u = file_take(w, "one class", FIVE, 3);
+    assert_int_equal(u.state, LTH_UPLOAD_DONE);
+    assert_int_equal(u.tables[0].ended, 0);
+    u = file_take(w, "2", FOUR, 4);
     assert_int_equal(u.tables[0].ended, 1);
     assert_null(file_find(w, "999003"));
     assert_int_equal(file_living(w), 4);
@@ -36,7 +47,7 @@ static void a_file_ends_only_what_it_is_complete_for(void **state)
 
     /* an answer workbook holds single rows */
     assert_true(file_read_as(w, "4", &FIVE[0], 1, true));
-    assert_int_equal(file_upload(w, 4).tables[0].ended, 0);
+    assert_int_equal(file_upload(w, 5).tables[0].ended, 0);
     assert_int_equal(file_living(w), 5);
 
     /* a row without its year says nothing about a class */
@@ -147,7 +158,7 @@ static void a_snapshot_is_cut_without_the_file(void **state)
     (void)state;
     world *w = file_world();
     (void)file_take(w, "1", FIVE, 5);
-    (void)file_take(w, "2", FIVE, 2);
+    (void)file_take(w, "2", FOUR, 4);
     uint32_t before = w->b.origins[0].n_batches;
     broker_grant(w, 0, 2, BROKER_KEY);
     w->b.origins[0].ranges_last = 0;
@@ -160,8 +171,8 @@ static void a_snapshot_is_cut_without_the_file(void **state)
         assert_int_equal(r->epoch, r->live ? 2 : 1);
     }
     assert_int_equal(world_count(w, LTH_A_state), 4); /* stays for the next one */
-    lth_upload u = file_take(w, "3", FIVE, 2);
-    assert_int_equal(u.tables[0].same, 2);
+    lth_upload u = file_take(w, "3", FOUR, 4);
+    assert_int_equal(u.tables[0].same, 4);
     file_world_free(&w);
 }
 
@@ -288,15 +299,16 @@ static void take_whatever_comes(world *w, const char *id, const pupil *rows, uin
 static uint32_t live(uint32_t crash_at, bool late, uint32_t *versions)
 {
     world *w = file_world();
-    pupil second[5];
+    pupil second[5], four[4];
     memcpy(second, FIVE, sizeof second);
-    second[0].code = "999111";
-    second[1].name = "Trần Thị Thanh Bình";
+    memcpy(four, FOUR, sizeof four);
+    second[0].code = four[0].code = "999111";
+    second[1].name = four[1].name = "Trần Thị Thanh Bình";
     uint32_t before = w->steps;
     w->crash_at = crash_at > 0 ? before + crash_at : 0;
     w->crash_late = late;
     take_whatever_comes(w, "1", FIVE, 5);
-    take_whatever_comes(w, "2", second, 2);
+    take_whatever_comes(w, "2", four, 4);
     take_whatever_comes(w, "3", second, 5);
     uint32_t steps = w->steps - before;
     w->crash_at = 0;
