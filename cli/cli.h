@@ -70,6 +70,10 @@ json_int_t lth_cli_int(const json_t *object, const char *key);
 const char *lth_cli_by(const lth_cli *cli);
 /** The rule that a row names, on a line of its own, without its end. */
 void lth_cli_print_rule(const lth_cli *cli, const json_t *row);
+/** State of an upload, for people. */
+const char *lth_cli_upload_state(const lth_cli *cli, const char *state);
+/** Text, then blanks up to @p width characters: a Vietnamese letter is several bytes. */
+void lth_cli_pad(const char *text, int width);
 /** Print an array of fields (name, title, value), one a line, in two columns. */
 void lth_cli_print_fields(const lth_cli *cli, const json_t *fields);
 

@@ -75,8 +75,11 @@ int lth_cli_socket(const lth_cli *cli, char *out, size_t size)
     if (stat(cli->node, &st) != 0 && errno == EACCES)
         return lth_cli_fail(cli, 4, "không có quyền: chạy bằng tài khoản của dịch vụ hoặc root",
                             "not permitted: run as the service's account or as root", cli->node);
+    if (stat(cli->node, &st) != 0 && errno == ENOENT)
+        return lth_cli_fail(cli, 3, "không có nút ở đây: xem lại --node",
+                            "there is no node here: look at --node", cli->node);
     if (stat(cli->node, &st) != 0)
-        return lth_cli_fail(cli, errno == ENOENT ? 3 : 2, cli->node, cli->node, strerror(errno));
+        return lth_cli_fail(cli, 2, cli->node, cli->node, strerror(errno));
     if (!S_ISSOCK(st.st_mode))
         return socket_of_directory(cli, cli->node, out, size);
     if (strlen(cli->node) >= size)
@@ -104,8 +107,9 @@ int lth_cli_ask(const lth_cli *cli, json_t *request, void (*row)(void *ctx, cons
     if (status == 0) {
         status = lth_control_ask(path, request, row, ctx, &answer, &diag);
         if (answer == NULL)
-            (void)lth_cli_fail(cli, status, "không liên lạc được với nút", "node not reachable",
-                               diag.text);
+            (void)lth_cli_fail(
+                cli, status, "không liên lạc được với nút; có lẽ nó chưa chạy (xem nhật ký)",
+                "node not reachable; perhaps it is not running (see its log)", diag.text);
         else if (json_object_get(answer, "code") != NULL)
             (void)lth_cli_fail(cli, status, lth_cli_str(answer, "vi"), lth_cli_str(answer, "en"),
                                whom_to_ask(cli, answer));
@@ -147,8 +151,7 @@ json_int_t lth_cli_int(const json_t *object, const char *key)
     return json_integer_value(json_object_get(object, key));
 }
 
-/* Columns are counted in characters: a Vietnamese letter is several bytes. */
-static void pad(const char *text, int width)
+void lth_cli_pad(const char *text, int width)
 {
     fputs(text, stdout);
     for (; *text != '\0'; text++)
@@ -164,7 +167,7 @@ void lth_cli_print_fields(const lth_cli *cli, const json_t *fields)
     {
         const char *value = lth_cli_str(field, "value");
         fputs("    ", stdout);
-        pad(lth_cli_str(field, cli->english ? "name" : "title"), 24);
+        lth_cli_pad(lth_cli_str(field, cli->english ? "name" : "title"), 24);
         printf(" %s\n", value[0] != '\0' ? value : "-");
     }
 }

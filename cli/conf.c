@@ -1,4 +1,7 @@
 /* conf check [DIR], conf docs. */
+#include <string.h>
+#include <unistd.h>
+
 #include "cli/cli.h"
 
 static int checked(const lth_cli *cli, lth_err err, lth_conf_errors *errors, const char *what)
@@ -23,6 +26,45 @@ static int checked(const lth_cli *cli, lth_err err, lth_conf_errors *errors, con
     return err == LTH_OK ? 0 : lth_cli_conf_errors(cli, errors);
 }
 
+static lth_err load_broker(lth_conf **owner, const char *path, lth_conf_errors *errors)
+{
+    const lth_broker_conf *conf;
+    const lth_public_set none = {.version = 0};
+    return lth_conf_load_broker_with(owner, &conf, path, &none, errors);
+}
+
+static lth_err load_agent(lth_conf **owner, const char *path, lth_conf_errors *errors)
+{
+    const lth_agent_conf *conf;
+    const lth_public_set none = {.version = 0};
+    return lth_conf_load_agent_with(owner, &conf, path, &none, errors);
+}
+
+static lth_err load_intake(lth_conf **owner, const char *path, lth_conf_errors *errors)
+{
+    const lth_intake_conf *conf;
+    return lth_conf_load_intake(owner, &conf, path, errors);
+}
+
+/* In the order in which a directory is looked through; what holds none of them is no node. */
+static const struct kind {
+    const char *file;
+    lth_err (*load)(lth_conf **owner, const char *path, lth_conf_errors *errors);
+} kinds[] = {
+    {"agent.yaml", load_agent}, {"broker.yaml", load_broker}, {"intake.yaml", load_intake}};
+#define N_KINDS (sizeof kinds / sizeof kinds[0])
+
+static bool is_kind(const struct kind *kind, const char *path)
+{
+    char file[4200];
+    size_t n = strlen(path), m = strlen(kind->file);
+    if (n >= m && strcmp(path + n - m, kind->file) == 0 && (n == m || path[n - m - 1] == '/'))
+        return true;
+    snprintf(file, sizeof(file), "%s/%s", path, kind->file);
+    return access(file, F_OK) == 0;
+}
+
+/* A page beside its agent in one directory: the first that is wrong is told. */
 int lth_cli_conf_check(const lth_cli *cli)
 {
     const char *dir = cli->argc == 1 ? cli->argv[0] : cli->node;
@@ -30,15 +72,20 @@ int lth_cli_conf_check(const lth_cli *cli)
         return lth_cli_usage(cli);
     lth_conf *owner = NULL;
     lth_conf_errors errors = {0};
-    const lth_broker_conf *broker;
-    const lth_agent_conf *agent;
-    const lth_public_set none = {.version = 0};
-    lth_err err = lth_cli_is_agent(dir)
-                      ? lth_conf_load_agent_with(&owner, &agent, dir, &none, &errors)
-                      : lth_conf_load_broker_with(&owner, &broker, dir, &none, &errors);
-    int status = checked(cli, err, &errors, dir);
-    lth_conf_free(&owner);
-    return status;
+    lth_err err = LTH_OK;
+    size_t found = 0;
+    for (size_t i = 0; i < N_KINDS && err == LTH_OK; i++) {
+        if (!is_kind(&kinds[i], dir))
+            continue;
+        lth_conf_errors_fini(&errors);
+        err = kinds[i].load(&owner, dir, &errors);
+        lth_conf_free(&owner);
+        found++;
+    }
+    if (found == 0)
+        return lth_cli_fail(cli, 2, "không có agent.yaml, broker.yaml hay intake.yaml ở đây",
+                            "there is no agent.yaml, broker.yaml or intake.yaml here", dir);
+    return checked(cli, err, &errors, dir);
 }
 
 int lth_cli_conf_docs(const lth_cli *cli)

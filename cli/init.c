@@ -231,7 +231,13 @@ int lth_init_share(const lth_init *in, const char *what, const char *ending, boo
     int status = lth_init_dir(in->cli, to_dir, "", 0755);
     DIR *dir = status == 0 ? opendir(from_dir) : NULL;
     if (dir == NULL)
-        return status != 0 ? status : lth_cli_fail(in->cli, 2, from_dir, from_dir, strerror(errno));
+        return status != 0 ? status
+                           : lth_cli_fail(in->cli, 2,
+                                          "không có tệp mẫu để chép (chưa cài?); chỉ thư mục khác "
+                                          "bằng --config THƯ_MỤC",
+                                          "no files to copy from (not installed?); name another "
+                                          "place with --config DIR",
+                                          from_dir);
     for (const struct dirent *e; status == 0 && (e = readdir(dir)) != NULL;) {
         if (!ends_in(e->d_name, ending))
             continue;

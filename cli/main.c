@@ -25,7 +25,7 @@ static const char *const answer_options[] = {
     "--reason=", "--by=", "--dataset=", "--hash=", "--record=", NULL};
 static const char *const accept_options[] = {
     "--reason=", "--by=", "--dataset=", "--record=", "--rule=", NULL};
-static const char *const status_options[] = {"--check", NULL};
+static const char *const status_options[] = {"--check", "--all", NULL};
 static const char *const list_options[] = {"--org=", NULL};
 static const char *const held_list_options[] = {"--org=", "--code=", NULL};
 static const char *const held_retry_options[] = {
@@ -54,15 +54,16 @@ static const lth_cli_verb verbs[] = {
      "tạo thư mục của một nút tại trường (hoặc chạy thay nhiều trường)",
      "make an agent's directory", init_node_options, lth_cli_init_agent},
     {"init host",
-     "DIR --ca DIR --org CODE --parent DIR --schools schools.csv [--profile NAME] [--endpoint "
-     "ENDPOINT] [--orgs FILE] [--config DIR]",
+     "DIR --ca DIR --org CODE --parent DIR --schools schools.csv [--profile NAME|\"[NAME, ...]\"] "
+     "[--endpoint ENDPOINT] [--orgs FILE] [--config DIR]",
      "tạo nút chạy thay nhiều trường nộp tệp: khoá, hộp nhận, mã một lần; chạy lại chỉ thêm phần "
      "thiếu",
      "make an agent for schools that hand in files: keys, inboxes, one-time codes; run again to "
      "add what is missing",
      init_host_options, lth_cli_init_host},
-    {"conf check", "[DIR]", "kiểm tra cấu hình, chưa áp dụng",
-     "check a configuration without applying it", no_options, lth_cli_conf_check},
+    {"conf check", "[DIR]", "kiểm tra cấu hình của broker, agent hay trang nộp, chưa áp dụng",
+     "check the configuration of a broker, agent or upload page without applying it", no_options,
+     lth_cli_conf_check},
     {"conf docs", "", "in tài liệu của mọi khoá cấu hình",
      "print the documentation of every configuration key", no_options, lth_cli_conf_docs},
     {"dataset list", "[DIR]", "các tập dữ liệu", "list datasets", no_options, lth_cli_dataset_list},
@@ -82,9 +83,12 @@ static const lth_cli_verb verbs[] = {
     {"dictionary", "[DIR]", "in từ điển dữ liệu: tập dữ liệu, quy tắc, danh mục (Markdown)",
      "print the data dictionary: datasets, rules, code lists (Markdown)", no_options,
      lth_cli_dictionary},
-    {"status", "[--check]",
-     "nút này, các kết nối, độ trễ, biên nhận, bản ghi bị giữ; xấu nhất đứng đầu",
-     "this node, its peers, lag, receipts, holds; worst first", status_options, lth_cli_status},
+    {"status", "[--check] [--all]",
+     "nút này, các kết nối, độ trễ, biên nhận, bản ghi bị giữ; xấu nhất đứng đầu; --all: cả những "
+     "trường không có gì phải xem",
+     "this node, its peers, lag, receipts, holds; worst first; --all: schools that need no look "
+     "too",
+     status_options, lth_cli_status},
     {"counts", "", "số bản ghi theo đơn vị và tập dữ liệu", "records by organisation and dataset",
      no_options, lth_cli_counts},
     {"source check", "ORG [DATASET]", "thử đọc nguồn của trường, hiện vài dòng đã ánh xạ",
@@ -157,15 +161,25 @@ static const lth_cli_verb verbs[] = {
 
 static const lth_cli_verb *current;
 
-static void print_usage(FILE *out, bool english)
+static bool is_word(const char *name, const char *word, size_t length)
 {
+    return strncmp(name, word, length) == 0 && (name[length] == ' ' || name[length] == '\0');
+}
+
+/* @p word: only verbs that begin with it; NULL or one that no verb has: all of them. */
+static void print_usage(FILE *out, bool english, const char *word)
+{
+    size_t length = word != NULL ? strlen(word) : 0, asked = 0;
+    for (size_t i = 0; i < N_VERBS; i++)
+        asked += length > 0 && is_word(verbs[i].name, word, length);
     fputs(english
               ? "usage: lienthong [--node DIR|SOCKET] [--json] [--lang vi|en] VERB ...\n\n"
               : "cách dùng: lienthong [--node THƯ_MỤC|SOCKET] [--json] [--lang vi|en] LỆNH ...\n\n",
           out);
     for (size_t i = 0; i < N_VERBS; i++)
-        fprintf(out, "  %s %s\n      %s\n", verbs[i].name, verbs[i].args,
-                english ? verbs[i].en : verbs[i].vi);
+        if (asked == 0 || is_word(verbs[i].name, word, length))
+            fprintf(out, "  %s %s\n      %s\n", verbs[i].name, verbs[i].args,
+                    english ? verbs[i].en : verbs[i].vi);
     fputs(english ? "\nExit status: 0 yes/done, 1 answered no, 2 usage or configuration, 3 node "
                     "not reachable, 4 refused.\n"
                   : "\nMã kết thúc: 0 đúng/xong, 1 trả lời là không, 2 sai cách dùng hoặc cấu "
@@ -306,7 +320,7 @@ int main(int argc, char **argv)
         puts("lienthong " LTH_VERSION);
         status = 0;
     } else if (lth_cli_option(&cli, "--help", 0) != NULL) {
-        print_usage(stdout, cli.english);
+        print_usage(stdout, cli.english, p.n_args > 0 ? p.args[0] : NULL);
         status = 0;
     } else if (!ok && current != NULL) {
         fprintf(stderr, "lienthong: %s: %s\n", argv[at + 1],
@@ -314,7 +328,7 @@ int main(int argc, char **argv)
                             "unknown option or value missing"));
         status = lth_cli_usage(&cli);
     } else if (!ok || (current = find_verb(p.n_args, p.args, &words)) == NULL) {
-        print_usage(stderr, cli.english);
+        print_usage(stderr, cli.english, p.n_args > 0 ? p.args[0] : NULL);
     } else if (lth_crypto_init(&diag) != LTH_OK) {
         status = lth_cli_fail(&cli, 4, "lỗi thư viện mật mã", "cryptographic library", diag.text);
     } else {

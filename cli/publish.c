@@ -83,7 +83,7 @@ int lth_cli_dictionary_publish(const lth_cli *cli)
 
 /* ---- status ---- */
 
-void lth_cli_print_dictionary(const lth_cli *cli, const json_t *row)
+static void print_versions(const lth_cli *cli, const json_t *row)
 {
     printf(lth_cli_say(cli, "  từ điển: đang dùng phiên bản %lld, đã có %lld, nguồn %s",
                        "  dictionary: version %lld in force, %lld held, author %s"),
@@ -92,6 +92,16 @@ void lth_cli_print_dictionary(const lth_cli *cli, const json_t *row)
     if (!json_is_true(json_object_get(row, "author_here")))
         printf(lth_cli_say(cli, ", cấp trên có %lld", ", the parent holds %lld"),
                (long long)lth_cli_int(row, "above"));
+}
+
+void lth_cli_print_dictionary(const lth_cli *cli, const json_t *row)
+{
+    if (lth_cli_int(row, "held") == 0 && lth_cli_int(row, "above") == 0)
+        printf(lth_cli_say(cli, "  từ điển: nguồn %s chưa công bố gì, dùng datasets/ tại chỗ",
+                           "  dictionary: author %s has published nothing, datasets/ is used"),
+               lth_cli_str(row, "author"));
+    else
+        print_versions(cli, row);
     if (strcmp(lth_cli_str(row, "state"), "ok") != 0)
         printf(lth_cli_say(cli, "; BỊ DỪNG: hai bản khác nhau cùng vị trí",
                            "; STOPPED: two versions of one position"));

@@ -202,12 +202,13 @@ static void print_upload(const lth_cli *cli, const json_t *row)
 {
     const json_t *fault = json_object_get(row, "fault");
     bool waiting = json_is_true(json_object_get(row, "waiting"));
-    printf(lth_cli_say(cli, "    %s tệp %s: %s, %lld chỗ cần xem",
-                       "    %s file %s: %s, %lld findings"),
+    printf(lth_cli_say(cli, "    %s tệp %s: %s%s, %lld chỗ cần xem",
+                       "    %s file %s: %s%s, %lld findings"),
            lth_cli_str(row, "org"), lth_cli_str(row, "id"),
-           waiting ? lth_cli_say(cli, "CHỜ NGƯỜI XÁC NHẬN (upload confirm hoặc withdraw)",
-                                 "WAITS FOR A PERSON (upload confirm or withdraw)")
-                   : lth_cli_str(row, "state"),
+           lth_cli_upload_state(cli, lth_cli_str(row, "state")),
+           waiting ? lth_cli_say(cli, " (upload confirm hoặc withdraw)",
+                                 " (upload confirm or withdraw)")
+                   : "",
            (long long)lth_cli_int(row, "findings"));
     if (json_is_object(fault))
         printf(": %s: %s", lth_cli_str(fault, cli->english ? "en" : "vi"),
@@ -236,10 +237,13 @@ static void print_table(const lth_cli *cli, const json_t *row)
         printf(": %s (%s) %s", lth_cli_str(fault, cli->english ? "en" : "vi"),
                lth_cli_str(fault, "code"), lth_cli_str(row, "detail"));
     if (badness_table(row) >= 4)
-        printf(lth_cli_say(cli, " [%lld trong %lld bản ghi; source confirm hoặc withdraw]",
-                           " [%lld of %lld records; source confirm or withdraw]"),
+        printf(lth_cli_say(cli, " [%lld trong %lld bản ghi%s]", " [%lld of %lld records%s]"),
                (long long)(lth_cli_int(row, "gone") + lth_cli_int(row, "old")),
-               (long long)lth_cli_int(row, "known"));
+               (long long)lth_cli_int(row, "known"),
+               json_is_true(json_object_get(row, "files"))
+                   ? "" /* its upload says what to do */
+                   : lth_cli_say(cli, "; source confirm hoặc withdraw",
+                                 "; source confirm or withdraw"));
     putchar('\n');
 }
 
@@ -337,6 +341,45 @@ static int check_line(const lth_cli *cli, const ranked *list, size_t n, int wors
     return worst == 0 ? 0 : 1;
 }
 
+#define MANY 20u /* schools; of more only those that need a look are shown */
+
+/* What there is one of for every school. */
+static bool is_per_school(const json_t *row)
+{
+    static const char *const names[] = {"school", "table", "upload"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], lth_cli_str(row, "kind")) == 0)
+            return true;
+    return false;
+}
+
+/* Nothing of it waits, on this side or on the way. */
+static bool is_quiet(const ranked *one)
+{
+    const json_t *inbox = json_object_get(one->row, "inbox");
+    return one->badness == 0 && is_per_school(one->row) && lth_cli_int(one->row, "outbox") == 0 &&
+           lth_cli_int(inbox, "waiting") == 0 && lth_cli_int(inbox, "strange") == 0 &&
+           !json_is_true(json_object_get(inbox, "missing"));
+}
+
+static void print_rows(const lth_cli *cli, const ranked *list, size_t n)
+{
+    size_t schools = 0, quiet = 0;
+    for (size_t i = 0; i < n; i++)
+        schools += strcmp(lth_cli_str(list[i].row, "kind"), "school") == 0;
+    bool all = schools <= MANY || lth_cli_option(cli, "--all", 0) != NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (!all && is_quiet(&list[i]))
+            quiet += strcmp(lth_cli_str(list[i].row, "kind"), "school") == 0;
+        else if (kind_of(list[i].row) != NULL)
+            kind_of(list[i].row)->print(cli, list[i].row);
+    }
+    if (quiet > 0)
+        printf(lth_cli_say(cli, "  %zu/%zu trường đã gửi hết, không gì chờ (status --all để xem)\n",
+                           "  %zu/%zu schools have sent everything (status --all shows them)\n"),
+               quiet, schools);
+}
+
 int lth_cli_status(const lth_cli *cli)
 {
     if (cli->argc != 0)
@@ -354,9 +397,7 @@ int lth_cli_status(const lth_cli *cli)
             json_array_append(sorted, (json_t *)(uintptr_t)list[i].row);
         lth_cli_print_json(json_pack("{s:i,s:o}", "worst", worst, "rows", sorted));
     } else if (status == 0) {
-        for (size_t i = 0; i < n; i++)
-            if (kind_of(list[i].row) != NULL)
-                kind_of(list[i].row)->print(cli, list[i].row);
+        print_rows(cli, list, n);
     }
     free(list);
     json_decref(rows);

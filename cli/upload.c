@@ -13,7 +13,7 @@ static const char *both(const lth_cli *cli, const json_t *texts)
     return lth_cli_str(texts, cli->english ? "en" : "vi");
 }
 
-static const char *state_text(const lth_cli *cli, const char *state)
+const char *lth_cli_upload_state(const lth_cli *cli, const char *state)
 {
     static const char *const texts[][3] = {
         {"received", "đã nhận, chờ đọc", "received, to be read"},
@@ -68,7 +68,7 @@ static void print_upload(const lth_cli *cli, const json_t *u, bool whole)
     size_t i;
     const json_t *table;
     printf("%s  %s  %s  %lld B", lth_cli_str(u, "received"), lth_cli_str(u, "id"),
-           state_text(cli, lth_cli_str(u, "state")), (long long)lth_cli_int(u, "bytes"));
+           lth_cli_upload_state(cli, lth_cli_str(u, "state")), (long long)lth_cli_int(u, "bytes"));
     if (lth_cli_int(u, "findings") > 0)
         printf(lth_cli_say(cli, "  %lld chỗ cần xem", "  %lld findings"),
                (long long)lth_cli_int(u, "findings"));
@@ -118,8 +118,8 @@ static void print_finding(const lth_cli *cli, const json_t *f)
     if (lth_cli_str(f, "hash")[0] != '\0')
         printf(" hash=%s", lth_cli_str(f, "hash"));
     putchar('\n');
-    json_array_foreach(json_object_get(f, "candidates"), i, candidate)
-        printf("      ? %s\n", lth_cli_str(candidate, "text"));
+    json_array_foreach(json_object_get(f, "candidates"), i, candidate) printf(
+        "      ? record=%s %s\n", lth_cli_str(candidate, "record"), lth_cli_str(candidate, "text"));
 }
 
 /* ---- which upload ---- */
@@ -161,21 +161,25 @@ static int find_id(const lth_cli *cli, char out[128])
 static void print_hosted(const lth_cli *cli, const json_t *row)
 {
     const json_t *u = json_object_get(row, "upload");
-    printf("%-16s %-40s %s\n", lth_cli_str(row, "org"), lth_cli_str(row, "name"),
-           json_is_object(u) ? state_text(cli, lth_cli_str(u, "state"))
-                             : lth_cli_say(cli, "chưa nộp", "nothing yet"));
+    lth_cli_pad(lth_cli_str(row, "org"), 16);
+    putchar(' ');
+    lth_cli_pad(lth_cli_str(row, "name"), 40);
+    printf(" %s\n", json_is_object(u) ? lth_cli_upload_state(cli, lth_cli_str(u, "state"))
+                                      : lth_cli_say(cli, "chưa nộp", "nothing yet"));
 }
 
 int lth_cli_upload_list(const lth_cli *cli)
 {
     json_t *rows, *row;
     size_t i;
-    if (cli->argc > 1)
+    const char *limit = lth_cli_option(cli, "--limit", 0);
+    bool counted = limit == NULL || (limit[strspn(limit, "0123456789")] == '\0' &&
+                                     strlen(limit) < 10 && strtol(limit, NULL, 10) > 0);
+    if (cli->argc > 1 || !counted)
         return lth_cli_usage(cli);
     bool all = cli->argc == 0;
     json_t *request =
         all ? json_pack("{s:s}", "verb", "hosted_list") : about(cli, "upload_list", NULL);
-    const char *limit = lth_cli_option(cli, "--limit", 0);
     if (limit != NULL)
         json_object_set_new(request, "limit", json_integer(strtoll(limit, NULL, 10)));
     int status = lth_cli_collect(cli, request, &rows);
@@ -203,7 +207,7 @@ static void print_chat(const lth_cli *cli, const json_t *rows)
     const json_t *row;
     const json_t *u = json_object_get(json_array_get(rows, 0), "upload");
     printf("%s %s: %s\n", lth_cli_say(cli, "Tệp", "File"), lth_cli_str(u, "id"),
-           state_text(cli, lth_cli_str(u, "state")));
+           lth_cli_upload_state(cli, lth_cli_str(u, "state")));
     if (json_is_object(json_object_get(u, "fault")))
         printf("%s: %s\n", both(cli, json_object_get(u, "fault")),
                both(cli, json_object_get(u, "detail")));

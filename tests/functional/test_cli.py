@@ -260,6 +260,46 @@ def test_conf_check_names_place_and_nearest_name(world, tmp_path, kind, file, ri
     assert as_json["errors"][0]["vi"] != as_json["errors"][0]["en"]
 
 
+INTAKE = "intake:\n  agent: a.sock\n  hosted: hosted\n  state: state\npage:\n  url: https://nop.example\n"
+
+
+def test_conf_check_of_an_upload_page(world, tmp_path):
+    def check(path):
+        return world.country.programs.run("--lang", "en", "conf", "check", path)
+    (tmp_path / "intake.yaml").write_text(INTAKE)
+    assert check(tmp_path).returncode == YES and check(tmp_path / "intake.yaml").returncode == YES
+    replaced(tmp_path / "intake.yaml", "hosted:", "hostd:")
+    done = check(tmp_path)
+    assert done.returncode == USAGE and "intake.yaml:3:3: " in done.stderr and '"hosted"' in done.stderr, done.stderr
+
+
+def test_conf_check_of_a_page_beside_its_agent(world, tmp_path):
+    there = tmp_path / "n"
+    shutil.copytree(world.agents["s01"].dir, there, ignore=shutil.ignore_patterns("*.sock", "store"))
+    for good, status in ((INTAKE, YES), (INTAKE.replace("url:", "ulr:"), USAGE)):
+        (there / "intake.yaml").write_text(good)
+        assert world.country.programs.run("conf", "check", there).returncode == status
+    replaced(there / "agent.yaml", "node:", "nod:")
+    (there / "intake.yaml").write_text(INTAKE)
+    assert world.country.programs.run("conf", "check", there).returncode == USAGE
+
+
+def test_conf_check_where_nothing_is(world, tmp_path):
+    for path in (tmp_path, tmp_path / "none"):
+        done = world.country.programs.run("--lang", "en", "conf", "check", path)
+        assert done.returncode == USAGE and "there is no agent.yaml, broker.yaml or intake.yaml here" in done.stderr
+
+
+def test_help_of_some_verbs(world):
+    run = world.country.programs.run
+    some = run("--lang", "en", "upload", "--help")
+    assert some.returncode == YES and "upload accept" in some.stdout and "held list" not in some.stdout
+    assert "held list" in run("--lang", "en", "--help").stdout
+    wrong = run("--lang", "en", "upload")
+    assert wrong.returncode == USAGE and "upload show" in wrong.stderr and "held list" not in wrong.stderr
+    assert "held list" in run("--lang", "en", "uplod").stderr
+
+
 def test_programs_refuse_what_conf_check_refuses(world, tmp_path):
     for node in (world.so, world.agents["s01"]):
         there = tmp_path / node.dir.name
