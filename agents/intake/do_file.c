@@ -134,7 +134,7 @@ static void show(lth_request *r, const lth_answer *answer, const char *name,
     lth_frame_fill(r, &frame, name);
     frame.refresh_s =
         lth_upload_refresh(view.upload, r->intake->clock->wall_s(r->intake->clock->ctx));
-    bool form = json_is_true(json_object_get(view.upload, "waiting")) || view.first > 0;
+    bool form = lth_detail_asks(&view) || view.first > 0;
     frame.refresh_s = form ? 0 : frame.refresh_s; /* nothing half typed is lost */
     page_of(page, &frame, &view);
     json_decref(findings);

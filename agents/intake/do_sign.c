@@ -28,7 +28,9 @@ static void first_page(lth_request *r, const char *vi, const char *en)
     frame.path = "/lan-dau";
     if (!lth_code_clean(code, field(r, "code")))
         code[0] = '\0';
-    lth_page_first(page, &frame, code, vi != NULL ? T(page, vi, en) : NULL);
+    const char *once = field(r, "once");
+    lth_page_first(page, &frame, code, strlen(once) <= 80 ? once : "",
+                   vi != NULL ? T(page, vi, en) : NULL);
 }
 
 void lth_do_sign_in_page(lth_request *r)
@@ -92,8 +94,12 @@ static bool is_served(lth_request *r, const char *code,
     if (lth_schools_find(r->intake->schools, code, &r->school))
         return true;
     r->reply.status = MHD_HTTP_SERVICE_UNAVAILABLE;
-    page(r, "Trường chưa được mở nộp tệp ở đây: hỏi Sở.",
-         "Uploads are not open for this school here: ask the department.");
+    if (lth_schools_none(r->intake->schools))
+        page(r, "Hệ thống đang khởi động. Đợi một phút rồi thử lại.",
+             "The system is starting. Try again in a minute.");
+    else
+        page(r, "Trường chưa được mở nộp tệp ở đây: hỏi Sở.",
+             "Uploads are not open for this school here: ask the department.");
     return false;
 }
 

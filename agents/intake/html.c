@@ -219,6 +219,7 @@ const char lth_style[] =
     "text-decoration:underline;margin:0}"
     ".box{border-left:5px solid;padding:.7rem 1rem;background:#fff;border-radius:6px}"
     ".good{border-color:var(--good)}.bad{border-color:var(--bad)}.warn{border-color:var(--warn)}"
+    ".said::first-letter,.box::first-letter{text-transform:uppercase}"
     ".state{font-weight:700}.state.good{color:var(--good)}.state.bad{color:var(--bad)}"
     ".state.warn{color:var(--warn)}"
     "ul.steps{list-style:none;padding:0;margin:.5rem 0 0}ul.steps li{padding:.15rem 0 .15rem "

@@ -53,7 +53,8 @@ void lth_page_csrf(lth_page *page, const char *csrf);
 
 void lth_page_sign_in(lth_page *page, const lth_frame_of *frame, const char *code,
                       const char *message);
-void lth_page_first(lth_page *page, const lth_frame_of *frame, const char *code,
+/** @p once: as it was typed, so that it need not be typed again. */
+void lth_page_first(lth_page *page, const lth_frame_of *frame, const char *code, const char *once,
                     const char *message);
 
 /** The main page. */
@@ -70,6 +71,9 @@ void lth_page_main(lth_page *page, const lth_frame_of *frame, const lth_main_vie
  * itself. */
 unsigned lth_upload_refresh(const json_t *upload, int64_t now_s);
 
+/** Did records of it go on? A guard holds what is missing or old, not what is new. */
+bool lth_upload_sent(const json_t *upload);
+
 /** Parts that both pages show. */
 void lth_upload_state_html(lth_page *page, const json_t *upload);
 void lth_upload_steps(lth_page *page, const json_t *upload);
@@ -84,6 +88,8 @@ typedef struct lth_detail_view {
 } lth_detail_view;
 #define LTH_FINDINGS_SHOWN 50u
 void lth_page_detail(lth_page *page, const lth_frame_of *frame, const lth_detail_view *view);
+/** Is there something on its page that a person fills in? */
+bool lth_detail_asks(const lth_detail_view *view);
 /** The same as text for a chat. */
 void lth_text_detail(lth_page *page, const lth_frame_of *frame, const lth_detail_view *view);
 /** What an upload came to, in one line. */

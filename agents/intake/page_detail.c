@@ -1,8 +1,9 @@
 /* One upload: what is wrong and what to do, questions, warnings, what a guard holds, receipt. */
 #include "agents/intake/page.h"
 
-#define FINDINGS_TEXT 40u
-#define BATCHES_SHOWN 12u
+#define FINDINGS_TEXT   40u
+#define BATCHES_SHOWN   12u
+#define QUESTIONS_SHOWN (LTH_FINDINGS_SHOWN / 2)
 
 static bool is(const json_t *finding, const char *severity)
 {
@@ -44,46 +45,77 @@ static void form_begin(lth_page *page, const lth_frame_of *f, const json_t *uplo
     lth_page_csrf(page, f->csrf);
 }
 
+/* What a confirmation does: removes, takes old rows, or only says that nothing came. */
+static const char *confirm_text(const lth_page *page, const json_t *tables)
+{
+    size_t i = 0;
+    const json_t *table = NULL;
+    const char *text = T(page, "Đúng, tệp không có dòng nào", "Yes, there are no rows");
+    json_array_foreach(tables, i, table)
+    {
+        if (!json_is_object(json_object_get(table, "fault")))
+            continue;
+        if (lth_count_at(table, "gone") > 0)
+            return T(page, "Đúng, xoá", "Yes, remove them");
+        if (lth_count_at(table, "old") > 0)
+            text = T(page, "Đúng, dùng tệp này", "Yes, take this file");
+    }
+    return text;
+}
+
+static void guard_table(lth_page *page, const json_t *table)
+{
+    unsigned known = lth_count_at(table, "known"), old = lth_count_at(table, "old");
+    lth_html(page, "<p class=\"box bad\"><strong>%s</strong>: %s. ",
+             lth_said(page, json_object_get(table, "title")),
+             lth_said(page, json_object_get(table, "fault")));
+    if (old > 0)
+        lth_html(page,
+                 T(page, "%u dòng trở về như cũ, trong %u bản ghi đã có.",
+                   "%u rows went back to an old state, of %u known records."),
+                 old, known);
+    else if (lth_count_at(table, "rows") == 0)
+        lth_html(page,
+                 T(page, "Tệp không có dòng nào, mà đã có %u bản ghi.",
+                   "The file has no rows, and %u records are known."),
+                 known);
+    else
+        lth_html(page,
+                 T(page, "%u bản ghi không còn trong tệp, trong %u bản ghi đã có.",
+                   "%u records are no longer in the file, of %u known."),
+                 lth_count_at(table, "gone"), known);
+    lth_raw(page, "</p>");
+}
+
 /* What the guard holds: numbers, and two buttons that say what they do. */
 static void guard(lth_page *page, const lth_frame_of *f, const json_t *upload)
 {
     size_t i = 0;
-    const json_t *table = NULL;
+    const json_t *table = NULL, *tables = json_object_get(upload, "tables");
     if (!json_is_true(json_object_get(upload, "waiting")))
         return;
     form_begin(page, f, upload, T(page, "Cần thầy cô xác nhận", "Your decision is needed"));
-    json_array_foreach(json_object_get(upload, "tables"), i, table)
+    json_array_foreach(tables, i, table)
     {
-        const json_t *fault = json_object_get(table, "fault");
-        const char *title = lth_said(page, json_object_get(table, "title"));
-        if (!json_is_object(fault))
-            continue;
-        lth_html(page, "<p class=\"box bad\"><strong>%s</strong>: %s. ", title,
-                 lth_said(page, fault));
-        if (lth_count_at(table, "old") > 0)
-            lth_html(page,
-                     T(page, "%u dòng trở về như cũ, trong %u bản ghi đã có.",
-                       "%u rows went back to an old state, of %u known records."),
-                     lth_count_at(table, "old"), lth_count_at(table, "known"));
-        else
-            lth_html(page,
-                     T(page, "%u bản ghi không còn trong tệp, trong %u bản ghi đã có.",
-                       "%u records are no longer in the file, of %u known."),
-                     lth_count_at(table, "gone"), lth_count_at(table, "known"));
-        lth_raw(page, "</p>");
+        if (json_is_object(json_object_get(table, "fault")))
+            guard_table(page, table);
     }
-    lth_html(
-        page, "<p>%s</p>",
-        T(page,
-          "Nếu tệp thiếu lớp hay lấy nhầm bản cũ, chọn \"Không\" rồi nộp tệp đúng: chưa có gì bị "
-          "xoá.",
-          "If the file lacks classes or is an old one, choose \"No\" and upload the right "
-          "one: nothing has been removed yet."));
+    lth_html(page, "<p>%s</p>",
+             T(page,
+               "Chưa có gì bị xoá. Nếu tệp thiếu lớp, là bản cũ hay của trường khác, chọn "
+               "\"Không\" rồi nộp tệp đúng.",
+               "Nothing has been removed yet. If the file lacks classes, is an old one or another "
+               "school's, choose \"No\" and upload the right one."));
+    if (lth_upload_sent(upload))
+        lth_html(page, "<p>%s</p>",
+                 T(page,
+                   "Các dòng mới và thay đổi trong tệp đã được ghi nhận; nộp tệp đúng sẽ sửa lại.",
+                   "New and changed rows of the file were taken; the right file corrects them."));
     person_fields(page, true);
     lth_html(page,
              "<button class=\"danger\" name=\"act\" value=\"confirm\">%s</button>"
              "<button class=\"second\" name=\"act\" value=\"withdraw\">%s</button></form>",
-             T(page, "Đúng, xoá", "Yes, remove them"), T(page, "Không, giữ nguyên", "No, keep"));
+             confirm_text(page, tables), T(page, "Không, giữ nguyên", "No, keep"));
 }
 
 /* What the agent calls a record, with a file under the name that its owner gave it. */
@@ -93,15 +125,37 @@ static void candidate_html(lth_page *page, const lth_frame_of *f, const lth_deta
     char name[LTH_NAME_MAX + 1] = "";
     const char *text = lth_said(page, json_object_get(candidate, "text"));
     const char *last = strrchr(text, ' ');
-    if (last != NULL && lth_upload_id_ok(last + 1))
-        lth_names_find(view->names, f->code, last + 1, name);
+    size_t n = last != NULL ? strcspn(last + 1, ")") : 0;
+    char id[LTH_NAME_MAX + 1], before[400];
+    (void)lth_format(id, sizeof id, "%.*s", (int)n, n > 0 ? last + 1 : "");
+    if (lth_upload_id_ok(id))
+        lth_names_find(view->names, f->code, id, name);
     if (name[0] == '\0') {
         lth_html(page, "%s", text);
         return;
     }
-    char before[200];
     (void)lth_format(before, sizeof before, "%.*s", (int)(last - text), text);
-    lth_html(page, "%s %s", before, name);
+    lth_html(page, "%s %s%s", before, name, last + 1 + n);
+}
+
+/* Its dataset as the tables of the upload call it. */
+static const char *title_of(const lth_page *page, const json_t *upload, const char *dataset)
+{
+    size_t i = 0;
+    const json_t *table = NULL;
+    json_array_foreach(json_object_get(upload, "tables"), i, table)
+    {
+        if (strcmp(lth_text_at(table, "dataset"), dataset) == 0)
+            return lth_said(page, json_object_get(table, "title"));
+    }
+    return dataset;
+}
+
+static void more_of(lth_page *page, size_t all, size_t shown)
+{
+    if (all > shown)
+        lth_html(page, "<p>%s %zu %s</p>", T(page, "Còn", "Another"), all - shown,
+                 T(page, "mục nữa, hiện ra sau khi gửi.", "will be shown after these are sent."));
 }
 
 /* Questions and warnings carry what the agent needs in the names and values of their fields. */
@@ -111,7 +165,8 @@ static void question(lth_page *page, const lth_frame_of *f, const lth_detail_vie
     size_t i = 0;
     const json_t *candidate = NULL;
     const char *dataset = lth_text_at(finding, "dataset"), *hash = lth_text_at(finding, "hash");
-    lth_html(page, "<fieldset><legend>%s %u: %s</legend>", T(page, "Hàng", "Row"),
+    lth_html(page, "<fieldset><legend>%s, %s %u: %s</legend>",
+             title_of(page, view->upload, dataset), T(page, "hàng", "row"),
              lth_count_at(finding, "row"), lth_said(page, json_object_get(finding, "text")));
     json_array_foreach(json_object_get(finding, "candidates"), i, candidate)
     {
@@ -152,6 +207,12 @@ static bool any(const lth_detail_view *view, bool (*wanted)(const json_t *))
     return false;
 }
 
+bool lth_detail_asks(const lth_detail_view *view)
+{
+    return json_is_true(json_object_get(view->upload, "waiting")) || any(view, is_open_question) ||
+           any(view, is_open_warning);
+}
+
 static void questions(lth_page *page, const lth_frame_of *f, const lth_detail_view *view)
 {
     size_t i = 0, shown = 0;
@@ -164,9 +225,10 @@ static void questions(lth_page *page, const lth_frame_of *f, const lth_detail_vi
                "Whose rows may these be? Choose, then send."));
     json_array_foreach(view->findings, i, finding)
     {
-        if (is_open_question(finding) && shown++ < LTH_FINDINGS_SHOWN / 2)
+        if (is_open_question(finding) && shown++ < QUESTIONS_SHOWN)
             question(page, f, view, finding);
     }
+    more_of(page, shown, QUESTIONS_SHOWN);
     person_fields(page, false);
     lth_html(page, "<button name=\"act\" value=\"answer\">%s</button></form>",
              T(page, "Gửi trả lời", "Send the answers"));
@@ -196,6 +258,7 @@ static void warnings(lth_page *page, const lth_frame_of *f, const lth_detail_vie
                  lth_text_at(finding, "rule"), T(page, "Hàng", "Row"), lth_count_at(finding, "row"),
                  lth_text_at(finding, "column"), lth_said(page, json_object_get(finding, "text")));
     }
+    more_of(page, shown, LTH_FINDINGS_SHOWN);
     person_fields(page, true);
     lth_html(page, "<button name=\"act\" value=\"accept\">%s</button></form>",
              T(page, "Chấp nhận các mục đã đánh dấu", "Accept what is ticked"));
@@ -262,7 +325,7 @@ void lth_page_detail(lth_page *page, const lth_frame_of *f, const lth_detail_vie
     lth_upload_state_html(page, upload);
     lth_upload_steps(page, upload);
     const char *signed_by = lth_said(page, json_object_get(upload, "signed"));
-    if (signed_by[0] != '\0')
+    if (signed_by[0] != '\0' && lth_upload_sent(upload))
         lth_html(page, "<p><small>%s</small></p>", signed_by);
     if (strcmp(lth_text_at(upload, "state"), "done") == 0)
         lth_html(page, "<p><a class=\"button second\" href=\"/tep/%s/bien-nhan\">%s</a></p>", id,
@@ -290,8 +353,10 @@ void lth_text_detail(lth_page *page, const lth_frame_of *f, const lth_detail_vie
     {
         if (i >= FINDINGS_TEXT)
             break;
-        lth_plain(page, "%s %u, %s: %s\n", T(page, "Hàng", "Row"), lth_count_at(finding, "row"),
-                  lth_text_at(finding, "column"), lth_said(page, json_object_get(finding, "text")));
+        const char *column = lth_text_at(finding, "column");
+        lth_plain(page, "%s %u%s%s: %s\n", T(page, "Hàng", "Row"), lth_count_at(finding, "row"),
+                  column[0] != '\0' ? ", " : "", column,
+                  lth_said(page, json_object_get(finding, "text")));
     }
     if (n > FINDINGS_TEXT)
         lth_plain(page, "%s %zu %s\n", T(page, "... và", "... and"), n - FINDINGS_TEXT,

@@ -106,6 +106,23 @@ static void step(lth_page *page, const char *what, const char *iso, const char *
         lth_html(page, "<li>%s: %s</li>", what, not_yet);
 }
 
+bool lth_upload_sent(const json_t *upload)
+{
+    size_t i = 0;
+    const json_t *table = NULL;
+    const char *state = lth_text_at(upload, "state");
+    if (strcmp(state, "done") == 0)
+        return true;
+    if (strcmp(state, "waiting") != 0 && strcmp(state, "withdrawn") != 0)
+        return false;
+    json_array_foreach(json_object_get(upload, "tables"), i, table)
+    {
+        if (lth_count_at(table, "fresh") + lth_count_at(table, "changed") > 0)
+            return true;
+    }
+    return false;
+}
+
 void lth_upload_steps(lth_page *page, const json_t *upload)
 {
     size_t i = 0;
@@ -115,8 +132,8 @@ void lth_upload_steps(lth_page *page, const json_t *upload)
          T(page, "chưa", "not yet"));
     step(page, T(page, "Đã kiểm tra", "Checked"), lth_text_at(upload, "done"),
          T(page, "chưa", "not yet"));
-    if (strcmp(lth_text_at(upload, "state"), "done") != 0)
-        tiers = NULL; /* nothing of it has gone anywhere */
+    if (!lth_upload_sent(upload))
+        tiers = NULL;
     json_array_foreach(tiers, i, tier)
     {
         char what[300];
@@ -143,10 +160,10 @@ void lth_upload_state_html(lth_page *page, const json_t *upload)
     lth_raw(page, "</p>");
     const json_t *fault = json_object_get(upload, "fault");
     if (json_is_object(fault))
-        lth_html(page, "<p>%s</p>", lth_said(page, fault));
+        lth_html(page, "<p class=\"said\">%s</p>", lth_said(page, fault));
     const char *detail = lth_said(page, json_object_get(upload, "detail"));
     if (detail[0] != '\0')
-        lth_html(page, "<p>%s</p>", detail);
+        lth_html(page, "<p class=\"said\">%s</p>", detail);
     tables_html(page, upload);
 }
 
@@ -160,7 +177,7 @@ void lth_text_outcome(lth_page *page, const json_t *upload)
         lth_plain(page, ": %s", lth_said(page, fault));
     const char *detail = lth_said(page, json_object_get(upload, "detail"));
     if (detail[0] != '\0')
-        lth_plain(page, ". %s", detail);
+        lth_plain(page, "%s%s", json_is_object(fault) ? "; " : ": ", detail);
     lth_raw(page, "\n");
     json_array_foreach(json_object_get(upload, "tables"), i, row)
     {
@@ -170,7 +187,7 @@ void lth_text_outcome(lth_page *page, const json_t *upload)
         table_line(page, row);
         lth_raw(page, "\n");
     }
-    json_array_foreach(json_object_get(upload, "tiers"), i, row)
+    json_array_foreach(lth_upload_sent(upload) ? json_object_get(upload, "tiers") : NULL, i, row)
     {
         char when[24];
         bool there = lth_vietnam_time(when, lth_text_at(row, "received"));

@@ -38,7 +38,8 @@ static void passphrase_fields(lth_page *page)
              T(page, "Nhập lại mật khẩu mới", "New passphrase again"));
 }
 
-void lth_page_first(lth_page *page, const lth_frame_of *f, const char *code, const char *message)
+void lth_page_first(lth_page *page, const lth_frame_of *f, const char *code, const char *once,
+                    const char *message)
 {
     lth_page_begin(page, f);
     lth_page_box(page, "bad", message);
@@ -48,9 +49,11 @@ void lth_page_first(lth_page *page, const lth_frame_of *f, const char *code, con
              "<label for=\"code\">%s</label><input type=\"text\" id=\"code\" name=\"code\" "
              "value=\"%s\" autocomplete=\"username\" autocapitalize=\"none\" required "
              "maxlength=\"35\"><label for=\"once\">%s</label><input type=\"text\" id=\"once\" "
-             "name=\"once\" autocomplete=\"one-time-code\" autocapitalize=\"characters\" required "
+             "name=\"once\" value=\"%s\" autocomplete=\"one-time-code\" "
+             "autocapitalize=\"characters\" required "
              "maxlength=\"80\"><p><small>%s</small></p>",
              T(page, "Mã trường", "School code"), code, T(page, "Mã dùng một lần", "One-time code"),
+             once,
              T(page, "Sở đã gửi cho trường: 8 nhóm, mỗi nhóm 4 chữ và số. Hoa hay thường đều được.",
                "Sent to the school: 8 groups of 4 letters and digits, in either case."));
     passphrase_fields(page);

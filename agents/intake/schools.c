@@ -153,6 +153,14 @@ lth_err lth_schools_refresh(lth_schools *self, lth_diag *diag)
     return err;
 }
 
+bool lth_schools_none(lth_schools *self)
+{
+    (void)pthread_rwlock_rdlock(&self->lock);
+    bool none = self->list.n == 0;
+    (void)pthread_rwlock_unlock(&self->lock);
+    return none;
+}
+
 bool lth_schools_find(lth_schools *self, const char *code, lth_school *out)
 {
     lth_school key;

@@ -133,6 +133,8 @@ lth_schools *lth_schools_new(const char *agent, const char *state);
 void lth_schools_free(lth_schools **self);
 /** Ask the agent for its schools and keep the answer. LTH_E_UNREACHABLE, LTH_E_IO. */
 LTH_MUST_USE lth_err lth_schools_refresh(lth_schools *self, lth_diag *diag);
+/** Has no agent ever named one? */
+bool lth_schools_none(lth_schools *self);
 bool lth_schools_find(lth_schools *self, const char *code, lth_school *out);
 
 /* ---- names of files ---- */

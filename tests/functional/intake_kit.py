@@ -176,7 +176,7 @@ class Intake:
         if not failure:
             assert status == 0 and not kit.BROKEN.search(text) and "ThreadSanitizer" not in text, f"ended with {status}\n{text}"
 
-    def start(self, descriptors=None, file_limit=None):
+    def start(self, descriptors=None, file_limit=None, knows_schools=True):
         import resource
 
         def prepare():
@@ -190,13 +190,13 @@ class Intake:
                 [str(program()), "--node", str(self.dir), "--log-level", "debug"], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, preexec_fn=prepare, start_new_session=True,
                 env={"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1", "PATH": "/usr/bin:/bin"})
-        kit.wait_until(self.healthy, lambda: f"it answers\n{self.log()}")
+        kit.wait_until(lambda: self.healthy(knows_schools), lambda: f"it answers\n{self.log()}")
         return self
 
-    def healthy(self):
+    def healthy(self, knows_schools=True):
         assert self.process.poll() is None, f"ended with {self.process.poll()}\n{self.log()}"
         with contextlib.suppress(http.client.HTTPException):
-            return self.get("/suc-khoe")[0] == 200 and (self.dir / "state/schools.json").exists()
+            return self.get("/suc-khoe")[0] == 200 and (not knows_schools or (self.dir / "state/schools.json").exists())
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)

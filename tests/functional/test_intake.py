@@ -428,6 +428,65 @@ def test_a_guard_waits_for_a_word(intake, school):
     assert "tệp này không chờ ai" in school.submit(form, act="confirm", by="cô Lan", reason="x").text
 
 
+GUARDS = {  # what the guard saw -> what its button does, what is said
+    "old": ({"gone": 0, "old": 20, "rows": 60, "known": 60, "fresh": 0, "changed": 0}, "Đúng, dùng tệp này",
+            "20 dòng trở về như cũ, trong 60 bản ghi đã có"),
+    "emptied": ({"gone": 0, "old": 0, "rows": 0, "known": 60, "fresh": 0, "changed": 0}, "Đúng, tệp không có dòng nào",
+                "Tệp không có dòng nào, mà đã có 60 bản ghi"),
+    "gone": ({"gone": 30, "old": 0, "rows": 30, "known": 60, "fresh": 30, "changed": 0}, "Đúng, xoá",
+             "30 bản ghi không còn trong tệp, trong 60 bản ghi đã có"),
+}
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_a_guards_buttons_say_what_they_do(intake, school, name):
+    seen, button, said = GUARDS[name]
+    upload = intake.agent.add(CODE, "a.xlsx", state="waiting", waiting=True)
+    upload["tables"][0].update(fault={"code": "x", "vi": "chờ người xác nhận", "en": "waits"}, **seen)
+    text = school.get("/tep/a.xlsx").text
+    assert button in text and said in text, text
+    sent = seen["fresh"] > 0  # only what is missing or old is held
+    assert ("đã được ghi nhận" in text, "ký thay trường" in text, "Bộ GD&ĐT đã nhận" in text) == (sent, sent, sent), text
+
+
+def test_nothing_half_typed_is_lost_by_a_refresh(intake, school):
+    on_the_way = intake.agent.add(CODE, "a.xlsx", findings=[finding()])
+    assert on_the_way["tiers"][1]["received"] is None and school.get("/tep/a.xlsx").refresh
+    for asks in (finding(severity="question", hash="aa" * 16, candidates=[{"record": RECORD, "text": "An 6A"}]),
+                 finding(severity="warning", rule="age")):
+        intake.agent.findings["a.xlsx"] = [asks]
+        assert school.get("/tep/a.xlsx").refresh is None
+    browser = Browser(intake)
+    form = browser.get("/lan-dau").form("/lan-dau")
+    page = browser.submit(form, code=CODE, once=ONCE.lower(), **{"pass": PASS, "again": PASS + "x"})
+    assert page.status == 400 and page.form("/lan-dau").fields["once"] == ONCE.lower()
+
+
+def test_a_question_names_its_table_and_its_file(intake, school):
+    school.upload(CSV, "Danh sách 6A.csv")
+    (path,) = intake.agent.waiting(CODE)
+    intake.agent.read(CODE, findings=[
+        finding(row=i, severity="question", hash=f"{i:032x}",
+                candidates=[{"record": RECORD, "text": f"An, 1/9/2012 (hàng 4 của tệp {path.name})"}]) for i in range(60)])
+    page = school.get(f"/tep/{path.name}")
+    assert "Học sinh, hàng 7: " in page.text and "An, 1/9/2012 (hàng 4 của tệp Danh sách 6A.csv)" in page.text
+    assert "Còn 35 mục nữa" in page.text
+    chat = school.get(f"/tep/{path.name}/zalo")[2].decode()
+    assert "Hàng 3, Ngày sinh: " in chat
+
+
+def test_signing_in_before_the_agent_was_ever_there(intake, school):
+    intake.stop()
+    (intake.dir / "state/schools.json").unlink()
+    socket_path = Path(intake.agent.path)
+    away = socket_path.rename(socket_path.with_suffix(".away"))
+    intake.start(knows_schools=False)
+    page = Browser(intake).sign_in()
+    assert page.status == 503 and "Hệ thống đang khởi động" in page.text, page.text
+    away.rename(socket_path)
+    kit.wait_until(lambda: "Trường THCS Mẫu" in Browser(intake).sign_in().text, intake.log)
+
+
 def test_receipt(intake, school):
     page = show(intake, school, sha256="ab" * 32)
     assert "/tep/a.xlsx/bien-nhan" in page.links and "ký thay trường" in page.text
