@@ -13,6 +13,7 @@ typedef struct reader {
     lth_sheet *sheet;
     lth_arena *arena;
     headers_top *tops[LTH_SHEET_SHEETS_MAX];
+    lth_slice org; /* Whose rows all must be; empty: anybody's. */
     char vi[LTH_DETAIL_MAX], en[LTH_DETAIL_MAX];
     lth_scan_fault fault;
 } reader;
@@ -24,6 +25,7 @@ typedef struct table {
     uint32_t sheet;
     bool there;
     bool numbering; /* The next row may only number the columns. */
+    bool foreign;   /* `found` is the row of another organisation. */
     rows found;
 } table;
 
@@ -265,6 +267,12 @@ static lth_err take_row(reader *self, table *t, const lth_sheet_row *row)
     t->numbering = false;
     if ((first && is_numbering(row)) || is_header_again(self, t, texts))
         return LTH_OK;
+    lth_slice org = text_of(row, t->place.org);
+    t->foreign = self->org.n > 0 && org.n > 0 && !lth_slice_equal(org, self->org);
+    if (t->foreign) {
+        rows_clear(&t->found);
+        refuse(self, LTH_SCAN_wrong_file, "tệp của đơn vị khác", "a file of another organisation");
+    }
     lth_err err = add_row(t, row);
     if (err == LTH_E_LIMIT)
         refuse(self, LTH_SCAN_too_many_rows, "tệp quá nhiều dòng hoặc dòng quá dài",
@@ -283,7 +291,7 @@ static lth_err read_sheet(reader *self, uint32_t index, table *tables, uint32_t 
         err = next_row(self, &row, &more);
         if (err || !more)
             break;
-        for (uint32_t i = 0; i < n && !err; i++) {
+        for (uint32_t i = 0; i < n && !err && self->fault == LTH_SCAN_none; i++) {
             if (tables[i].there && tables[i].sheet == index)
                 err = take_row(self, &tables[i], &row);
         }
@@ -310,7 +318,7 @@ static lth_err write_tables(const reader *self, table *tables, uint32_t n, int f
 {
     lth_err err = LTH_OK;
     for (uint32_t i = 0; i < n && !err; i++) {
-        if (self->fault == LTH_SCAN_none)
+        if (self->fault == LTH_SCAN_none || tables[i].foreign)
             err = rows_write(&tables[i].found, fd);
         const lth_capture_table_end end = {.table = tables[i].asked->number,
                                            .fault = self->fault,
@@ -350,6 +358,7 @@ lth_err file_read(const lth_capture_file_request *request, int fd)
     for (uint32_t i = 0; i < request->n_tables; i++)
         tables[i] = (table){.asked = &request->tables[i], .numbering = true};
     lth_err err = reader_open(&self, request->path);
+    self.org = lth_slice_of(request->org, strlen(request->org));
     if (!err)
         check_kind(&self, request->kinds);
     if (!err && self.fault == LTH_SCAN_none)

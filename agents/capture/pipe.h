@@ -70,7 +70,9 @@ typedef struct lth_capture_file_table {
 
 typedef struct lth_capture_file_request {
     const char *path;
-    uint32_t kinds; /**< Bit (1 << lth_sheet_kind) per kind of file that is taken. */
+    uint32_t kinds;  /**< Bit (1 << lth_sheet_kind) per kind of file that is taken. */
+    const char *org; /**< "": rows may be anybody's; else of the first that names another one only
+                        this row is told, and the file is wrong_file. */
     const lth_capture_file_table *tables;
     uint32_t n_tables;
 } lth_capture_file_request;

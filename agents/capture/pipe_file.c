@@ -93,6 +93,7 @@ static void put_file(sink *s, const void *request)
     const lth_capture_file_request *r = request;
     put_string(s, r->path);
     put_number(s, r->kinds, 4);
+    put_string(s, r->org);
     put_number(s, r->n_tables, 1);
     for (uint32_t i = 0; i < r->n_tables; i++)
         put_table(s, &r->tables[i]);
@@ -239,6 +240,9 @@ lth_err lth_capture_file_decode(lth_capture_file_request *out, lth_slice in, lth
     if (err)
         return err;
     out->kinds = lth_rd32(&rd);
+    out->org = pipe_get_text(&rd, arena);
+    if (out->org == NULL)
+        return rd.bad ? LTH_E_FORMAT : LTH_E_NOMEM;
     out->n_tables = lth_rd8(&rd);
     if (rd.bad || out->n_tables == 0 || out->n_tables > LTH_CAPTURE_TABLES_MAX)
         return LTH_E_FORMAT;

@@ -88,8 +88,10 @@ static lth_err file_request(lth_child *child)
     if (profile->org_from != NULL)
         org = column_of(profile->org_from);
     org.optional = !plan->org_needed;
-    lth_capture_file_request request = {
-        .path = plan->path, .kinds = profile->kinds, .tables = tables};
+    lth_capture_file_request request = {.path = plan->path,
+                                        .kinds = profile->kinds,
+                                        .org = plan->only != NULL ? plan->only : "",
+                                        .tables = tables};
     for (uint32_t i = 0; i < profile->n_tables; i++) {
         if ((plan->tables >> i & 1) != 0)
             tables[request.n_tables++] =

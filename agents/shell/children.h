@@ -57,6 +57,7 @@ typedef struct lth_child_plan {
     const lth_child_answer *answer; /**< ANSWER: copied. */
     const char *name;               /**< For messages: an org's code, borrowed. */
     bool org_needed;                /**< FILE: one without the org column is of another layout. */
+    const char *only;               /**< FILE: code of the org whose rows all must be, or NULL. */
     uint64_t tables;                /**< Bit per table of the source or profile. */
     uint32_t rows_max;              /**< QUERY: 0 = all. */
     uint32_t seconds_max;           /**< FILE, ANSWER. */

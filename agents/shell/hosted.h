@@ -60,19 +60,13 @@ typedef struct lth_post {
     lth_deal deal;
 } lth_post;
 
-typedef enum lth_reading_phase {
-    LTH_READING_CHECK, /**< Are all rows this school's? Nothing is fed. */
-    LTH_READING_ROWS
-} lth_reading_phase;
-
 /** A file under way; the context of its child. */
 typedef struct lth_reading {
     struct lth_engine *engine;
     lth_post *post; /**< NULL: free. */
     lth_inbox_taken file;
-    uint32_t only; /**< A carrier's file read again for one school; else LTH_POST_CARRIER. */
-    bool kept;     /**< Read again: it stays where it is. */
-    lth_reading_phase phase;
+    uint32_t only;  /**< A carrier's file read again for one school; else LTH_POST_CARRIER. */
+    bool kept;      /**< Read again: it stays where it is. */
     uint64_t ended; /**< Tables that have ended. */
     struct {
         lth_scan_fault fault;

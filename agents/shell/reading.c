@@ -182,15 +182,20 @@ static bool end_all(lth_reading *self, lth_scan_fault fault, const char *vi, con
     return going;
 }
 
-/* The whole file is refused: nothing of it was fed. */
+/* The whole file is refused before anything of it was fed. */
 static void refuse(lth_reading *self, lth_scan_fault fault, const char *vi, const char *en)
 {
-    self->phase = LTH_READING_ROWS;
     if ((deals(self) || lth_reading_open(self, school_of(self))) && end_all(self, fault, vi, en))
         finish(self);
 }
 
 /* ---- the child's words ---- */
+
+/* A file that says whose rows it holds: all of them must be of the school whose inbox it was in. */
+static bool may_be_foreign(const lth_reading *self)
+{
+    return !deals(self) && self->only == LTH_POST_CARRIER && self->post->profile->org_from != NULL;
+}
 
 static lth_err start_child(lth_reading *self, lth_diag *diag)
 {
@@ -202,6 +207,7 @@ static lth_err start_child(lth_reading *self, lth_diag *diag)
         .path = path,
         .name = deals(self) ? engine->node.conf->node.org
                             : engine->node.conf->schools[school_of(self)].org,
+        .only = may_be_foreign(self) ? engine->node.conf->schools[school_of(self)].org : NULL,
         .org_needed = self->post->school == LTH_POST_CARRIER || self->only != LTH_POST_CARRIER,
         .tables = tables_of(profile_of(self)),
         .seconds_max = SECONDS_MAX,
@@ -228,7 +234,7 @@ static const char *known_code(const lth_reading *self, lth_slice code)
     return org != NULL ? org->code : NULL;
 }
 
-/* A row of another school was met before anything was fed. */
+/* A row of another school comes before all others. */
 static void refuse_foreign(lth_reading *self, const lth_child_row *row)
 {
     char vi[LTH_DETAIL_MAX], en[LTH_DETAIL_MAX];
@@ -238,7 +244,8 @@ static void refuse_foreign(lth_reading *self, const lth_child_row *row)
     (void)lth_format(en, sizeof en, "a file of another organisation: row %u says %s", row->row,
                      code != NULL ? code : "a code that is not in the registry");
     lth_children_drop(&self->engine->children, &lth_reading_listener, self);
-    refuse(self, LTH_SCAN_wrong_file, vi, en);
+    if (end_all(self, LTH_SCAN_wrong_file, vi, en))
+        finish(self);
 }
 
 static void on_row(void *ctx, const lth_child_row *row)
@@ -246,23 +253,20 @@ static void on_row(void *ctx, const lth_child_row *row)
     lth_reading *self = ctx;
     if (deals(self)) {
         (void)lth_deal_row(self, row);
-    } else if (self->phase == LTH_READING_CHECK) {
-        if (!is_ours(self, row))
-            refuse_foreign(self, row);
     } else if (is_ours(self, row)) {
         (void)lth_reading_feed(self, &(lth_agent_event){.kind = LTH_AEVENT_ROW,
                                                         .school = school_of(self),
                                                         .table = row->table,
                                                         .cells = row->cells,
                                                         .row = row->row});
+    } else if (may_be_foreign(self)) {
+        refuse_foreign(self, row);
     }
 }
 
 static void on_table_end(void *ctx, const lth_child_end *end)
 {
     lth_reading *self = ctx;
-    if (self->phase == LTH_READING_CHECK)
-        return;
     self->ended |= UINT64_C(1) << end->table;
     self->ends[end->table].fault = end->fault;
     self->ends[end->table].correction = end->correction;
@@ -283,28 +287,21 @@ static void put_off(lth_reading *self, const lth_diag *diag)
     lth_reading_drop(self);
 }
 
-static bool start(lth_reading *self, lth_reading_phase phase)
+static bool start(lth_reading *self)
 {
     lth_diag diag = {0};
     if (start_child(self, &diag) != LTH_OK) {
         put_off(self, &diag);
         return false;
     }
-    self->phase = phase;
-    if (phase == LTH_READING_ROWS && !deals(self))
+    if (!deals(self))
         (void)lth_reading_open(self, school_of(self));
     return true;
 }
 
 static void on_end(void *ctx)
 {
-    lth_reading *self = ctx;
-    if (self->phase == LTH_READING_ROWS)
-        finish(self);
-    else if (lth_agent_may_upload(self->engine->core, school_of(self)))
-        (void)start(self, LTH_READING_ROWS);
-    else
-        lth_reading_drop(self); /* its turn comes again */
+    finish(ctx);
 }
 
 const lth_child_listener lth_reading_listener = {on_row, on_table_end, on_end};
@@ -394,7 +391,5 @@ lth_reading_start lth_reading_begin(lth_engine *engine, lth_post *post, const ch
         refuse(self, LTH_SCAN_bad_file, vi, en);
         return LTH_READING_STARTED;
     }
-    bool check = !deals(self) && self->only == LTH_POST_CARRIER && post->profile->org_from != NULL;
-    return start(self, check ? LTH_READING_CHECK : LTH_READING_ROWS) ? LTH_READING_STARTED
-                                                                     : LTH_READING_LATER;
+    return start(self) ? LTH_READING_STARTED : LTH_READING_LATER;
 }

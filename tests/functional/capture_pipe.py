@@ -33,9 +33,10 @@ def request(program, body, timeout=60):
     return list(messages(done.stdout))
 
 
-def read_file(program, path, tables, kinds=tuple(KINDS)):
+def read_file(program, path, tables, kinds=tuple(KINDS), org=""):
     mask = sum(1 << KINDS[k] for k in kinds)
-    return request(program, b"LCF1" + text(str(path)) + struct.pack(">IB", mask, len(tables)) + b"".join(tables))
+    return request(program, b"LCF1" + text(str(path)) + struct.pack(">I", mask) + text(org) +
+                   struct.pack(">B", len(tables)) + b"".join(tables))
 
 
 def write_answer(program, path, out_path, one, rows):
