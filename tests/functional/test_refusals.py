@@ -223,7 +223,7 @@ def test_key_of_another_school(world, name, peer):
 
 
 @pytest.mark.parametrize("changes, code", [
-    ({"version": 2}, "bad_version"), ({"role": l.ROLES["broker"]}, "not_allowed"),
+    ({"version": 9}, "bad_version"), ({"role": l.ROLES["broker"]}, "not_allowed"),
     ({"node_org": kit.org_id("s02")}, "not_allowed")])
 def test_link_hello_must_be_true(world, name, changes, code):
     with world.link(world.identity(name)) as link:
