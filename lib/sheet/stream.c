@@ -10,7 +10,7 @@ typedef struct counts {
     uint64_t size;
     uint64_t n_zero[2]; /* NUL bytes at even and odd places of the first PARITY_BYTES. */
     uint64_t n_control; /* Control characters that no text has. */
-    bool blank;         /* Only spaces, line ends and NUL so far. */
+    uint64_t n_solid;   /* Bytes that are neither spaces, line ends nor NUL. */
     bool zero, utf8, ascii;
     uint8_t tail[4]; /* Bytes of a UTF-8 character of which not all have come. */
     size_t tail_n;
@@ -53,7 +53,7 @@ static void count(counts *c, const uint8_t *p, size_t n)
         } else if (byte < ' ') {
             c->n_control += is_control(byte);
         } else if (byte != ' ') {
-            c->blank = false;
+            c->n_solid++;
             c->ascii = c->ascii && byte < 0x80;
         }
     }
@@ -83,14 +83,13 @@ static void conclude(lth_sheet__survey *out, const counts *c)
                  {{0xff, 0xfe}, 2, LTH_SHEET__UTF16LE},
                  {{0xfe, 0xff}, 2, LTH_SHEET__UTF16BE}};
     out->size = c->size;
-    out->blank = c->blank;
     for (size_t i = 0; i < sizeof MARKS / sizeof MARKS[0] && out->mark == 0; i++) {
         if (c->size >= MARKS[i].n && memcmp(out->head, MARKS[i].mark, MARKS[i].n) == 0) {
             out->mark = MARKS[i].n;
             out->coding = MARKS[i].coding;
         }
     }
-    out->blank = out->blank || c->size == out->mark;
+    out->blank = c->n_solid == out->mark;
     if (out->coding == 0 && c->zero) {
         out->coding = guess_utf16(c);
     }
@@ -104,7 +103,7 @@ static void conclude(lth_sheet__survey *out, const counts *c)
 lth_err lth_sheet__survey_file(lth_sheet__survey *out, int fd)
 {
     uint8_t piece[PIECE];
-    counts c = {.blank = true, .utf8 = true, .ascii = true};
+    counts c = {.utf8 = true, .ascii = true};
     *out = (lth_sheet__survey){0};
     for (;;) {
         ssize_t n = pread(fd, piece, sizeof piece, (off_t)c.size);
