@@ -3,7 +3,6 @@
 /* What is found in the rows of a file, as sentences for its school. Nothing of it is logged. */
 
 #define KEY_BYTES  (16u + 8u + 4u + 2u)
-#define GIVEN_MAX  200u
 #define OWN_NUMBER (LTH_FINDINGS_MAX + 1u) /**< Of what is not mapping's to find. */
 #define OWN_LAST   0xFFu
 
@@ -19,20 +18,12 @@ static int32_t column_of(const lth_mapping *mapping, const lth_finding *finding)
     return finding->column;
 }
 
-/* The cell's text, cut at a character boundary. */
 static lth_slice given(const agent_row *row, int32_t column)
 {
     if (column < 0 || row->cells[column].n <= 0) {
         return (lth_slice){0};
     }
-    lth_slice text = lth_slice_of(row->cells[column].p, (size_t)row->cells[column].n);
-    if (text.n > GIVEN_MAX) {
-        text.n = GIVEN_MAX;
-        while (text.n > 0 && (text.p[text.n] & 0xC0) == 0x80) {
-            text.n--;
-        }
-    }
-    return text;
+    return lth_slice_of(row->cells[column].p, (size_t)row->cells[column].n);
 }
 
 /* Not a duplicate's: each row has its findings written once. */

@@ -1,6 +1,6 @@
 #include "internal.h"
 
-static bool in_force(const lth_code *code, uint32_t on)
+bool lth_schema__in_force(const lth_code *code, uint32_t on)
 {
     return code->from <= on && (code->to == 0 || on <= code->to);
 }
@@ -35,7 +35,7 @@ lth_code_state lth_codelist_find(const lth_codelist *list, lth_slice code, uint3
         if (nearest == NULL || one->from <= on) {
             nearest = one;
         }
-        if (in_force(one, on)) {
+        if (lth_schema__in_force(one, on)) {
             state = LTH_CODE_IN_FORCE;
             break;
         }
@@ -141,10 +141,10 @@ const lth_code *lth_codelist_by_title(const lth_codelist *list, lth_slice text, 
         if (!lth_slice_equal(list->index[low].folded, wanted)) {
             break;
         }
-        if (in_force(one, on) && found != NULL && strcmp(found->code, one->code) != 0) {
+        if (lth_schema__in_force(one, on) && found != NULL && strcmp(found->code, one->code) != 0) {
             return NULL;
         }
-        found = in_force(one, on) ? one : found;
+        found = lth_schema__in_force(one, on) ? one : found;
     }
     return found;
 }
@@ -178,15 +178,50 @@ static bool is_far(lth_slice a, lth_slice b, uint32_t best)
     return (na > nb ? na - nb : nb - na) >= best || differ > 2 * (best - 1);
 }
 
+static bool is_number(lth_slice text)
+{
+    bool digits = text.n > 0;
+    for (size_t i = 0; i < text.n; i++) {
+        digits = digits && text.p[i] >= '0' && text.p[i] <= '9';
+    }
+    return digits;
+}
+
+static lth_slice without_zeros(lth_slice text)
+{
+    while (text.n > 0 && text.p[0] == '0') {
+        text = lth_slice_of(text.p + 1, text.n - 1);
+    }
+    return text;
+}
+
+/* Of numbers none is near another, but one that lost its zeros is still that one. */
+static const lth_code *same_number(const lth_codelist *list, lth_slice text, uint32_t on)
+{
+    lth_slice wanted = without_zeros(text);
+    for (uint32_t i = 0; i < list->n_codes; i++) {
+        const lth_code *one = &list->codes[i];
+        lth_slice code = lth_slice_of(one->code, strlen(one->code));
+        if (lth_schema__in_force(one, on) && is_number(code) &&
+            lth_slice_equal(without_zeros(code), wanted)) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
 const lth_code *lth_codelist_nearest(const lth_codelist *list, lth_slice text, uint32_t on)
 {
     const lth_code *nearest = NULL;
+    if (is_number(text)) {
+        return same_number(list, text, on);
+    }
     uint32_t size = lth_text_distance(text, (lth_slice){0});
     uint32_t best = (size + 1) / 3 + 1;
     for (uint32_t i = 0; i < list->n_codes && best > 1 && size != UINT32_MAX; i++) {
         const lth_code *one = &list->codes[i];
         const char *texts[] = {one->title.vi, one->code, one->title.en};
-        for (int k = 0; k < 3 && in_force(one, on); k++) {
+        for (int k = 0; k < 3 && lth_schema__in_force(one, on); k++) {
             lth_slice other = lth_slice_of(texts[k], texts[k] == NULL ? 0 : strlen(texts[k]));
             if (other.n == 0 || is_far(text, other, best)) {
                 continue;

@@ -66,6 +66,13 @@ static size_t split(lth_slice text, const char *separators, int64_t part[3], siz
     }
 }
 
+bool lth_schema__date_like(lth_slice text)
+{
+    int64_t part[3];
+    size_t digits[3];
+    return split(text, "/-.", part, digits) == 3 && (digits[0] == 4 || digits[2] == 4);
+}
+
 /* A database's timestamp at midnight is the day. */
 static lth_slice without_midnight(lth_slice text)
 {

@@ -22,6 +22,10 @@ lth_err lth_schema__text_clean(lth_slice *out, lth_slice in, lth_arena *scratch)
 /** Are two short texts equal without regard to case? */
 bool lth_schema__text_same(lth_slice text, const char *word);
 
+/* ---- codelist.c ---- */
+
+bool lth_schema__in_force(const lth_code *code, uint32_t on);
+
 /* ---- fold.c ---- */
 
 #define TITLE_FOLD_MAX 512u
@@ -108,6 +112,8 @@ lth_refusal lth_schema__value_check(const lth_field *field, const lth_value *val
 /** Is it a day, month or year that exists and that the field allows? */
 bool lth_schema__date_ok(const lth_field *field, int64_t date);
 bool lth_schema__date_parse(int64_t *out, lth_slice text, const char *as);
+/** Is it written as a day, whether there is such a day or not? */
+bool lth_schema__date_like(lth_slice text);
 /** Digits with a sign and a point or comma; at most 18 digits. */
 bool lth_schema__number_read(int64_t *out, uint8_t *scale, lth_slice text);
 /** Text as `as` wants it before it is read; may point into @p scratch. LTH_OK, LTH_E_NOMEM. */

@@ -2,6 +2,9 @@
 
 /* Findings as sentences. Each is written once in either language; the error is sticky. */
 
+#define GIVEN_CHARS 40u /* Of a cell's text: enough to find it. */
+#define CHOICES_MAX 6u  /* A code list of so many codes is told instead of named. */
+
 typedef struct writer {
     lth_buf *out;
     lth_err err;
@@ -210,12 +213,27 @@ static void put_number_form(writer *w, const lth_field *field)
     }
 }
 
+static void put_text_form(writer *w, const lth_field *field, lth_slice given)
+{
+    size_t chars = lth_schema__text_chars(given);
+    if (chars > field->max) {
+        say(w, "dài %zu ký tự, nhiều nhất %u", "%zu characters long, at most %u", chars,
+            (unsigned)field->max);
+    } else {
+        say(w, "không hợp lệ: có ký tự lạ, hoặc không có trong bảng giá trị của cột",
+            "is not valid: strange characters, or not among the column's values");
+    }
+}
+
 /* What a value of the field must look like. */
-static void put_form(writer *w, const lth_field *field)
+static void put_form(writer *w, const lth_field *field, lth_slice given)
 {
     switch (field->type) {
     case LTH_TYPE_DATE:
-        say(w, "không đọc được; nhập dạng ngày/tháng/năm", "cannot be read; write day/month/year");
+        put(w, "%s",
+            lth_schema__date_like(given) ? pick(w, "không có ngày này", "there is no such day")
+                                         : pick(w, "không đọc được", "cannot be read"));
+        say(w, "; nhập dạng ngày/tháng/năm", "; write day/month/year");
         break;
     case LTH_TYPE_INTEGER:
     case LTH_TYPE_DECIMAL:
@@ -229,19 +247,29 @@ static void put_form(writer *w, const lth_field *field)
             "is not valid: an item stands twice, or there are more than %u", (unsigned)field->max);
         break;
     default:
-        say(w,
-            "không hợp lệ: dài quá %u ký tự, có ký tự lạ, hoặc không có trong bảng "
-            "giá trị của cột",
-            "is not valid: over %u characters, strange characters, or not among the "
-            "column's values",
-            (unsigned)field->max);
+        put_text_form(w, field, given);
+    }
+}
+
+/* The beginning of a cell's text, on one line. */
+static void put_cell(writer *w, lth_slice text)
+{
+    size_t chars = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        bool control = text.p[i] < ' ' || text.p[i] == 0x7F;
+        chars += (text.p[i] & 0xC0) != 0x80 ? 1 : 0;
+        if (chars > GIVEN_CHARS) {
+            put(w, "…");
+            return;
+        }
+        put_bytes(w, control ? lth_slice_of("?", 1) : lth_slice_of(text.p + i, 1));
     }
 }
 
 static void put_given(writer *w, const subject *s)
 {
     if (s->given.n > 0) {
-        put_bytes(w, s->given);
+        put_cell(w, s->given);
     } else if (s->field != NULL) {
         put_value(w, s->field, &s->value);
     }
@@ -268,7 +296,7 @@ static void say_bad_value(writer *w, const subject *s)
     }
     if (s->field != NULL) {
         put(w, ": ");
-        put_form(w, s->field);
+        put_form(w, s->field, s->given);
     }
 }
 
@@ -283,6 +311,35 @@ static lth_slice written(const subject *s)
     return s->given.n > 0 ? s->given : s->value.text;
 }
 
+/* Titles of the codes in force; false when they are too many to choose from. */
+static bool put_choices(writer *w, const lth_codelist *list)
+{
+    const lth_code *choices[CHOICES_MAX + 1];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < list->n_codes && n <= CHOICES_MAX; i++) {
+        if (lth_schema__in_force(&list->codes[i], w->day)) {
+            choices[n++] = &list->codes[i];
+        }
+    }
+    for (uint32_t i = 0; i < n && n <= CHOICES_MAX; i++) {
+        put(w, "%s%s", i > 0 ? ", " : pick(w, "; chọn một trong: ", "; choose one of: "),
+            title_of(w, &choices[i]->title, choices[i]->code));
+    }
+    return n > 0 && n <= CHOICES_MAX;
+}
+
+/* A code of digits was met by its number, all others by how they are written. */
+static void put_nearest(writer *w, const lth_code *near, lth_slice text)
+{
+    const char *title = title_of(w, &near->title, near->code);
+    if (text.p[0] >= '0' && text.p[0] <= '9') {
+        say(w, "; ý bạn là \"%s\" (%s)? Excel hay bỏ số 0 ở đầu",
+            "; did you mean \"%s\" (%s)? Excel drops zeros in front", near->code, title);
+    } else {
+        say(w, "; ý bạn là \"%s\"?", "; did you mean \"%s\"?", title);
+    }
+}
+
 static void say_unknown_code(writer *w, const subject *s)
 {
     const lth_codelist *list = s->field != NULL ? s->field->codes : NULL;
@@ -293,13 +350,12 @@ static void say_unknown_code(writer *w, const subject *s)
     lth_slice text = written(s);
     const lth_code *near = lth_codelist_nearest(list, text, w->day);
     say(w, "Giá trị \"", "Value \"");
-    put_bytes(w, text);
+    put_cell(w, text);
     say(w, "\" không có trong danh mục %s", "\" is not in the code list %s",
         title_of(w, &list->title, list->name));
     if (near != NULL) {
-        const char *title = title_of(w, &near->title, near->code);
-        say(w, "; ý bạn là \"%s\"?", "; did you mean \"%s\"?", title);
-    } else {
+        put_nearest(w, near, text);
+    } else if (!put_choices(w, list)) {
         say(w, "; chọn một giá trị trong danh mục", "; choose a value of the list");
     }
 }
@@ -357,6 +413,24 @@ static void say_refusal(writer *w, const subject *s)
         lth_refusal_text(s->finding->code, w->english));
 }
 
+/* The workbook's cell holds no value at all. */
+static void say_no_value(writer *w, const subject *s)
+{
+    lth_slice shown = lth_slice_of(s->given.p + 1, s->given.n - 1);
+    put_title(w, s);
+    if (lth_slice_equal(shown, lth_slice_of("=", 1))) {
+        say(w,
+            ": công thức trong ô chưa được tính; mở tệp bằng Excel, lưu lại rồi nộp, hoặc gõ "
+            "thẳng giá trị",
+            ": the formula was never calculated; open and save the file in Excel, or type the "
+            "value");
+        return;
+    }
+    say(w, ": ô báo lỗi ", ": the cell shows the error ");
+    put_cell(w, shown);
+    say(w, "; sửa công thức hoặc gõ thẳng giá trị", "; mend the formula or type the value");
+}
+
 static const struct {
     lth_refusal code;
     void (*write)(writer *w, const subject *s);
@@ -408,6 +482,10 @@ lth_err lth_finding_text(lth_buf *out, const lth_schema *schema, const lth_findi
         s.list = s.field;
         s.value = (lth_value){.kind = LTH_VALUE_NULL};
         find_item(&s, &run);
+    }
+    if (given.n > 0 && given.p[0] == LTH_CELL_NO_VALUE) {
+        say_no_value(&w, &s);
+        return w.err;
     }
     for (size_t i = 0; i < sizeof SENTENCES / sizeof SENTENCES[0]; i++) {
         if (SENTENCES[i].code == finding->code) {

@@ -157,8 +157,10 @@ static void test_sentences(void **state)
     (void)state;
     lth_finding f = {.code = LTH_REFUSE_bad_value, .group = 1, .field = 6};
     expect_text("", &f, "31/02/2012",
-                "Ngày sinh 31/02/2012: không đọc được; nhập dạng ngày/tháng/năm",
-                "Date of birth 31/02/2012: cannot be read; write day/month/year");
+                "Ngày sinh 31/02/2012: không có ngày này; nhập dạng ngày/tháng/năm",
+                "Date of birth 31/02/2012: there is no such day; write day/month/year");
+    expect_text("", &f, "hè 2012", "Ngày sinh hè 2012: không đọc được; nhập dạng ngày/tháng/năm",
+                "Date of birth hè 2012: cannot be read; write day/month/year");
     f.field = 2;
     expect_text("", &f, "x", "d x: phải là số, nhiều nhất 2 chữ số sau dấu phẩy",
                 "d x: must be a number, at most 2 digits after the point");
@@ -187,11 +189,41 @@ static void test_sentences(void **state)
         "by 01 (Kinh), 03 (Hmong)");
     f = (lth_finding){.code = LTH_REFUSE_unknown_code, .field = 8, .item = 2, .item_field = 3};
     expect_text("l=a:85:a1;b:85:bad", &f, "",
-                "Giá trị \"bad\" không có trong danh mục kinds; chọn một giá trị trong danh mục",
-                "Value \"bad\" is not in the code list kinds; choose a value of the list");
+                "Giá trị \"bad\" không có trong danh mục kinds; chọn một trong: Lá, Hoa, Quả",
+                "Value \"bad\" is not in the code list kinds; choose one of: Leaf, Hoa, Fruit");
     f = (lth_finding){.code = LTH_REFUSE_mass_deletion};
     expect_text("", &f, "", lth_refusal_text(LTH_REFUSE_mass_deletion, false),
                 lth_refusal_text(LTH_REFUSE_mass_deletion, true));
+}
+
+/* What Excel made of a cell is said as that, not as a value that the clerk never typed. */
+static void test_cells(void **state)
+{
+    (void)state;
+    lth_finding f = {.code = LTH_REFUSE_bad_value, .group = 1, .field = 6};
+    expect_text("", &f, "\x1a#N/A",
+                "Ngày sinh: ô báo lỗi #N/A; sửa công thức hoặc gõ thẳng giá trị",
+                "Date of birth: the cell shows the error #N/A; mend the formula or type the value");
+    f = (lth_finding){.code = LTH_REFUSE_unknown_code, .field = 10};
+    expect_text(
+        "", &f, "\x1a=",
+        "Dân tộc: công thức trong ô chưa được tính; mở tệp bằng Excel, lưu lại rồi nộp, hoặc gõ "
+        "thẳng giá trị",
+        "Ethnic group: the formula was never calculated; open and save the file in Excel, or type "
+        "the "
+        "value");
+    expect_text("", &f, "1",
+                "Giá trị \"1\" không có trong danh mục Dân tộc; ý bạn là \"01\" (Kinh)? Excel hay "
+                "bỏ số 0 ở đầu",
+                "Value \"1\" is not in the code list Ethnic groups; did you mean \"01\" (Kinh)? "
+                "Excel drops zeros in front");
+    f = (lth_finding){.code = LTH_REFUSE_bad_value, .group = 2, .field = 9};
+    expect_text("", &f, "Trường ở xa, đường đi khó, nhiều suối và đồi cao",
+                "key Trường ở xa, đường đi khó, nhiều suối và…: dài 48 ký tự, nhiều nhất 20",
+                "key Trường ở xa, đường đi khó, nhiều suối và…: 48 characters long, at most 20");
+    expect_text("", &f, "a\x01",
+                "key a?: không hợp lệ: có ký tự lạ, hoặc không có trong bảng giá trị của cột",
+                "key a?: is not valid: strange characters, or not among the column's values");
 }
 
 static void test_templates(void **state)
@@ -392,9 +424,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rules),     cmocka_unit_test(test_withheld),
         cmocka_unit_test(test_codes),     cmocka_unit_test(test_full),
-        cmocka_unit_test(test_sentences), cmocka_unit_test(test_templates),
-        cmocka_unit_test(test_reference), cmocka_unit_test(test_record),
-        cmocka_unit_test(test_mapped),
+        cmocka_unit_test(test_sentences), cmocka_unit_test(test_cells),
+        cmocka_unit_test(test_templates), cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_record),    cmocka_unit_test(test_mapped),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -93,8 +93,8 @@ LTH_MUST_USE lth_err lth_codelist_index(lth_codelist *list, lth_arena *arena);
  * blanks, hyphens, apostrophes, place of the tone mark and H before M; NULL when there is none or
  * more than one. */
 const lth_code *lth_codelist_by_title(const lth_codelist *list, lth_slice text, uint32_t on);
-/** The code in force on @p on whose code or title is nearest to the text; NULL when none is near.
- */
+/** The code in force on @p on whose code or title is nearest to the text; of a number the code that
+ * differs by zeros in front only. NULL when none is near. */
 const lth_code *lth_codelist_nearest(const lth_codelist *list, lth_slice text, uint32_t on);
 /** Letters to change, insert, drop or swap to make one text the other; a mark on a letter counts as
  * one, case as none. Compares 64 characters; UINT32_MAX when a text is not UTF-8 or longer. */
@@ -204,7 +204,7 @@ const char *lth_rule_text_fault(const struct lth_dataset *ds, const char *text, 
 void lth_row_values_read(const struct lth_dataset *ds, const struct lth_record_view *record,
                          struct lth_value *values, uint64_t *shown);
 /** One finding as a sentence with its values, for the school itself, never for a log:
- * "Ngày sinh 31/02/2012: không đọc được; nhập dạng ngày/tháng/năm". Dates as d/m/yyyy.
+ * "Ngày sinh 31/02/2012: không có ngày này; nhập dạng ngày/tháng/năm". Dates as d/m/yyyy.
  * @param given  The text as it stood in the source, when it could not be read; may be empty. */
 LTH_MUST_USE lth_err lth_finding_text(lth_buf *out, const struct lth_schema *schema,
                                       const lth_finding *finding, const lth_row_values *row,

@@ -242,6 +242,9 @@ typedef struct lth_mapping {
     uint32_t n_fields;
 } lth_mapping;
 
+/** Begins a cell of a workbook that holds no value: behind it the error that the cell shows, or "="
+ * for a formula that was never calculated. No field takes it. */
+#define LTH_CELL_NO_VALUE 0x1Au
 /** One row's cells: n < 0 is NULL. */
 typedef struct lth_cell {
     const uint8_t *p;
