@@ -5,7 +5,6 @@
 #include "lth/sheet.h"
 
 #define ARENA_MAX ((size_t)64 * 1024 * 1024)
-#define MARK_BAD  0x1A /* Begins a cell that has no value: no field takes a control character. */
 #define MARK_ROOM 64u
 
 /* A file being read, and the tops of its sheets as far as they were looked at. */
@@ -141,7 +140,7 @@ static lth_err find_table(reader *self, table *t, headers_fault *why)
                 return err;
             t->there = headers_find(&t->place, top, t->asked, &fault);
             t->sheet = i;
-            if (!t->there && (why->vi[0] == '\0' || fault.found > why->found))
+            if (!t->there && (why->vi[0] == '\0' || fault.slip || fault.found > why->found))
                 *why = fault;
         }
     }
@@ -171,6 +170,8 @@ static lth_err find_tables(reader *self, table *tables, uint32_t n)
     for (uint32_t i = 0; i < n && !err && self->fault == LTH_SCAN_none; i++) {
         headers_fault why;
         err = find_table(self, &tables[i], &why);
+        if (!tables[i].there && why.slip && tables[i].asked->optional)
+            refuse(self, LTH_SCAN_wrong_file, why.vi, why.en);
         if (!tables[i].there && (best.vi[0] == '\0' || why.found > best.found))
             best = why;
     }
@@ -247,7 +248,7 @@ static lth_err add_row(table *t, const lth_sheet_row *row)
         if (kind == LTH_CELL_ERROR || kind == LTH_CELL_FORMULA) {
             lth_slice sign = kind == LTH_CELL_ERROR ? text : lth_slice_of("=", 1);
             size_t n = sign.n < MARK_ROOM - 1 ? sign.n : MARK_ROOM - 1;
-            marked[c][0] = MARK_BAD;
+            marked[c][0] = LTH_CELL_NO_VALUE;
             memcpy(marked[c] + 1, sign.p, n);
             cells[c] = (lth_cell){marked[c], (int64_t)n + 1};
         }

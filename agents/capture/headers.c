@@ -6,6 +6,7 @@
 #define PATH_MAX_BYTES 1024u
 #define NEAR_MOST      3u
 #define NUMBERED_LEAST 3u
+#define SLIP_LEAST     6u /* Bytes of a header that is long enough for a slip to be one. */
 #define NOT_THERE      (-1)
 #define TWICE          (-2)
 
@@ -183,13 +184,12 @@ static int32_t nearest(const block *b, const lth_capture_column *wanted, lth_sli
     return best;
 }
 
-static void say_missing(headers_fault *fault, const block *b, const lth_capture_column *wanted)
+static void say_missing(headers_fault *fault, const block *b, const lth_capture_column *wanted,
+                        int32_t near, lth_slice shown)
 {
     const char *name = wanted->names[0];
     uint32_t row = b->top->rows[b->first + b->n - 1].number;
-    lth_slice shown = {0};
     char cell[16];
-    int32_t near = nearest(b, wanted, &shown);
     if (near < 0) {
         (void)lth_format(fault->vi, sizeof fault->vi, "thiếu cột \"%s\" (hàng tiêu đề %u)", name,
                          row);
@@ -221,12 +221,119 @@ static void say_twice(headers_fault *fault, const block *b, const lth_capture_co
                      wanted->names[0], one, two);
 }
 
+/* ---- slips of the pen in headers of columns that may be missing ---- */
+
+static lth_slice next_digit(lth_slice text)
+{
+    while (text.n > 0 && (text.p[0] < '0' || text.p[0] > '9'))
+        text = lth_slice_of(text.p + 1, text.n - 1);
+    return text;
+}
+
+/* "Ngoại ngữ 1" and "Ngoại ngữ 2" are two columns. */
+static bool same_digits(lth_slice a, lth_slice b)
+{
+    for (a = next_digit(a), b = next_digit(b); a.n > 0 && b.n > 0 && a.p[0] == b.p[0];
+         a = next_digit(lth_slice_of(a.p + 1, a.n - 1)))
+        b = next_digit(lth_slice_of(b.p + 1, b.n - 1));
+    return a.n == 0 && b.n == 0;
+}
+
+static bool is_slip(lth_slice text, const lth_buf *alias)
+{
+    lth_slice name = lth_slice_of(alias->p, alias->n);
+    return text.n >= SLIP_LEAST && lth_text_distance(name, text) == 1 && same_digits(name, text);
+}
+
+/* Is the text, whole, a name of this column? */
+static bool is_named(lth_slice text, const lth_capture_column *column)
+{
+    bool named = false;
+    for (uint32_t a = 0; a < column->n_names && !named; a++) {
+        lth_buf alias;
+        lth_buf_init(&alias, LTH_TEXT_FOLD_MAX * 4);
+        lth_slice name = lth_slice_of(column->names[a], strlen(column->names[a]));
+        named = lth_text_fold(&alias, name) == LTH_OK && same(text, &alias);
+        lth_buf_fini(&alias);
+    }
+    return named;
+}
+
+/* A header that is right for some column, read or not, is no slip: "Tên lớp" beside "Khối" where
+ * there is no "Lên lớp". */
+static bool is_right(const lth_capture_file_table *table, lth_slice part, lth_slice path)
+{
+    bool right = false;
+    for (uint32_t i = 0; i <= table->n_columns && !right; i++) {
+        const lth_capture_column *one = i < table->n_columns ? &table->columns[i] : table->org;
+        right = one != NULL && (is_named(part, one) || is_named(path, one));
+    }
+    return right;
+}
+
+/* A column whose header is one letter from this one's and right for none; -1: none. */
+static int32_t find_slip(const block *b, const lth_capture_file_table *table,
+                         const lth_capture_column *wanted, lth_slice *shown)
+{
+    int32_t found = NOT_THERE;
+    for (uint32_t a = 0; a < wanted->n_names && found < 0; a++) {
+        lth_buf alias;
+        lth_buf_init(&alias, LTH_TEXT_FOLD_MAX * 4);
+        lth_err err =
+            lth_text_fold(&alias, lth_slice_of(wanted->names[a], strlen(wanted->names[a])));
+        for (uint32_t c = 0; c < b->width && err == LTH_OK && found < 0; c++) {
+            char path[PATH_MAX_BYTES];
+            size_t size;
+            lth_slice part = path_of(b, c, path, &size), whole = lth_slice_of(path, size);
+            if ((is_slip(part, &alias) || is_slip(whole, &alias)) && !is_right(table, part, whole))
+                found = (int32_t)c;
+        }
+        lth_buf_fini(&alias);
+    }
+    for (uint32_t r = 0; r < b->n && found >= 0; r++) {
+        const headers_row *row = &b->top->rows[b->first + r];
+        if ((uint32_t)found < row->n && row->shown[found].n > 0)
+            *shown = row->shown[found];
+    }
+    return found;
+}
+
+/* Passed over, such a column would be lost without a word. */
+static bool no_slips(const headers_place *place, const block *b,
+                     const lth_capture_file_table *table, headers_fault *fault)
+{
+    for (uint32_t i = 0; i < table->n_columns; i++) {
+        lth_slice shown = {0};
+        int32_t near =
+            place->columns[i] >= 0 ? NOT_THERE : find_slip(b, table, &table->columns[i], &shown);
+        if (near >= 0) {
+            say_missing(fault, b, &table->columns[i], near, shown);
+            fault->slip = true;
+            return false;
+        }
+    }
+    return true;
+}
+
+static void say_fault(headers_fault *fault, const block *b, const lth_capture_file_table *table,
+                      const lth_capture_column *wanted, const finding *found)
+{
+    lth_slice shown = {0};
+    if (found->column == TWICE) {
+        say_twice(fault, b, wanted, found);
+        return;
+    }
+    fault->slip = find_slip(b, table, wanted, &shown) >= 0;
+    int32_t near = nearest(b, wanted, &shown);
+    say_missing(fault, b, wanted, near, shown);
+}
+
 /* How many columns this block has; 0 when one that must be there is not. */
 static uint32_t try_block(headers_place *out, const block *b, const lth_capture_file_table *table,
                           headers_fault *fault)
 {
     headers_fault now = {0};
-    bool whole = true;
+    uint32_t missing = 0;
     out->org = NOT_THERE;
     for (uint32_t i = 0; i <= table->n_columns; i++) {
         bool org = i == table->n_columns;
@@ -239,13 +346,12 @@ static uint32_t try_block(headers_place *out, const block *b, const lth_capture_
         now.found += found.column >= 0 ? 1 : 0;
         if (found.column >= 0 || (found.column == NOT_THERE && wanted->optional))
             continue;
-        if (whole && found.column == TWICE)
-            say_twice(&now, b, wanted, &found);
-        else if (whole)
-            say_missing(&now, b, wanted);
-        whole = false;
+        if (missing++ == 0)
+            say_fault(&now, b, table, wanted, &found);
     }
-    if (!whole && (fault->vi[0] == '\0' || now.found > fault->found))
+    now.slip = now.slip && missing == 1;
+    bool whole = missing == 0 && no_slips(out, b, table, &now);
+    if (!whole && (fault->vi[0] == '\0' || now.slip || now.found > fault->found))
         *fault = now;
     return whole ? now.found : 0;
 }
@@ -312,7 +418,7 @@ bool headers_find(headers_place *out, const headers_top *top, const lth_capture_
 {
     bool found = false;
     *fault = (headers_fault){0};
-    for (uint32_t rows = table->header_rows; rows > 0 && !found; rows--)
+    for (uint32_t rows = table->header_rows; rows > 0 && !found && !fault->slip; rows--)
         found = find_block(out, top, table, rows, fault);
     if (!found && fault->vi[0] == '\0') {
         (void)lth_format(fault->vi, sizeof fault->vi, "không có hàng tiêu đề nào");

@@ -47,6 +47,7 @@ typedef struct headers_place {
 typedef struct headers_fault {
     uint32_t found; /**< Columns that were found: the best sheet is the one spoken of. */
     char vi[LTH_DETAIL_MAX], en[LTH_DETAIL_MAX];
+    bool slip; /**< All is there but a column whose header has one letter wrong. */
 } headers_fault;
 
 /** False with @p fault when a column that must be there is not, or two have its header. */

@@ -11,12 +11,12 @@
 #define COUNT(a) ((uint32_t)(sizeof(a) / sizeof((a)[0])))
 #define WIDTH    12u
 
-static const char *const CODE[] = {"Mã học sinh", "Mã HS"};
+static const char *const CODE[] = {"Mã học sinh", "Mã HS", "Lên lớp"};
 static const char *const NAME[] = {"Họ và tên", "Họ tên"};
 static const char *const BORN[] = {"Ngày sinh"};
-static const char *const JOB[] = {"Thông tin cha / Nghề nghiệp"};
+static const char *const JOB[] = {"Thông tin cha / Nghề nghiệp", "Nghề thứ 2", "Tên lớp"};
 static const lth_capture_column COLUMNS[] = {
-    {CODE, 2, false}, {NAME, 2, false}, {BORN, 1, false}, {JOB, 1, true}};
+    {CODE, 3, false}, {NAME, 2, false}, {BORN, 1, false}, {JOB, 3, true}};
 
 /* A sheet as text: rows of cells apart by '|'; "<" is covered by a merge from the left, an empty
  * row is left out as the reader does. */
@@ -78,6 +78,16 @@ static const sheet_case CASES[] = {
      0,
      "hai cột cùng tiêu đề \"Họ và tên\" (B1 và D1)"},
     {{"1|2|3"}, 1, {-9}, 0, "thiếu cột"},
+    /* one letter from a column that may be missing: said, not passed over */
+    {{"Mã HS|Họ tên|Ngày sinh|Thông tin cha|<", "|||Họ tên|Nghề nghiêp"},
+     2,
+     {-9},
+     0,
+     "\"Nghề nghiêp\" ở ô E2"},
+    {{"Mã HS|Họ tên|Ngày sinh|Tên lơp"}, 3, {-9}, 0, "\"Tên lơp\" ở ô D1"},
+    /* but another number is another column, and the right name of one column is no slip */
+    {{"Mã HS|Họ tên|Ngày sinh|Nghề thứ 1"}, 1, {0, 1, 2, -1}, 1, NULL},
+    {{"Mã HS|Họ tên|Ngày sinh|Lên lớp"}, 1, {0, 1, 2, -1}, 1, NULL},
 };
 
 static void test_cases(void **state)
