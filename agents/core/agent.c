@@ -201,8 +201,9 @@ static lth_agent *make(const lth_agent_env *env)
     self->by_org = calloc(env->n_schools, sizeof *self->by_org);
     self->parts = calloc(1 + 2 * (size_t)columns, sizeof *self->parts);
     self->sizes = calloc(columns, sizeof *self->sizes);
+    self->cells = calloc(columns, sizeof *self->cells);
     if (self->schools == NULL || self->by_org == NULL || self->parts == NULL ||
-        self->sizes == NULL) {
+        self->sizes == NULL || self->cells == NULL) {
         lth_agent_free(&self);
         return NULL;
     }
@@ -268,6 +269,7 @@ void lth_agent_free(lth_agent **self)
     free(agent->by_org);
     free(agent->parts);
     free(agent->sizes);
+    free(agent->cells);
     free(agent->items);
     free(agent);
     *self = NULL;

@@ -1,25 +1,77 @@
 #include "internal.h"
 
-/* A deep copy of the row's cells; NULL: no place left. */
+/* ---- a row's cells as they are kept ---- */
+
+static size_t varint_size(uint64_t v)
+{
+    size_t n = 1;
+    for (; v >= 0x80; v >>= 7) {
+        n++;
+    }
+    return n;
+}
+
+static uint64_t length_of(const lth_cell *cell)
+{
+    return cell->n < 0 ? 0 : (uint64_t)cell->n + 1;
+}
+
+static size_t cells_size(const lth_cell *cells, uint32_t n)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        size += varint_size(length_of(&cells[i])) + (cells[i].n > 0 ? (size_t)cells[i].n : 0);
+    }
+    return size;
+}
+
+static void put_cells(uint8_t *to, size_t size, const lth_cell *cells, uint32_t n)
+{
+    lth_wr wr = lth_wr_of(to, size);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t v = length_of(&cells[i]);
+        for (; v >= 0x80; v >>= 7) {
+            lth_wr8(&wr, (uint8_t)(v | 0x80));
+        }
+        lth_wr8(&wr, (uint8_t)v);
+        lth_wr_bytes(&wr, cells[i].p, cells[i].n > 0 ? (size_t)cells[i].n : 0);
+    }
+    LTH_ASSERT(!wr.bad && wr.p == wr.end);
+}
+
+static const lth_cell *get_cells(agent_ctx *c, const agent_deferred *one)
+{
+    lth_rd rd = lth_rd_of(lth_slice_of(one->cells, one->size));
+    lth_cell *cells = c->self->cells;
+    for (uint32_t i = 0; i < c->table->mapping->n_columns; i++) {
+        uint64_t v = 0;
+        uint8_t byte = 0x80;
+        for (unsigned shift = 0; (byte & 0x80) != 0; shift += 7) {
+            byte = lth_rd8(&rd);
+            v |= (uint64_t)(byte & 0x7F) << shift;
+        }
+        cells[i] = (lth_cell){.n = v == 0 ? -1 : (int64_t)v - 1};
+        cells[i].p = lth_rd_bytes(&rd, v == 0 ? 0 : (size_t)v - 1);
+    }
+    LTH_ASSERT(lth_rd_done(&rd));
+    return cells;
+}
+
+/* NULL: no place left. */
 static agent_deferred *copy_row(agent_ctx *c)
 {
-    lth_arena *arena = c->scan->deferred_arena;
     const agent_row *row = &c->self->row;
     uint32_t n = c->table->mapping->n_columns;
-    agent_deferred *one = lth_arena_alloc(arena, sizeof *one);
-    lth_cell *cells = lth_arena_alloc(arena, n * sizeof *cells);
-    bool fits = one != NULL && cells != NULL;
-    for (uint32_t i = 0; i < n && fits; i++) {
-        size_t size = row->cells[i].n > 0 ? (size_t)row->cells[i].n : 0;
-        cells[i].n = row->cells[i].n;
-        cells[i].p = lth_arena_copy(arena, row->cells[i].p, size);
-        fits = cells[i].p != NULL;
+    size_t size = cells_size(row->cells, n);
+    agent_deferred *one = lth_arena_alloc(c->scan->deferred_arena, sizeof *one + size);
+    if (one != NULL) {
+        *one = (agent_deferred){.number = row->number, .size = (uint32_t)size};
+        put_cells(one->cells, size, row->cells, n);
     }
-    if (fits) {
-        *one = (agent_deferred){.cells = cells, .number = row->number};
-    }
-    return fits ? one : NULL;
+    return one;
 }
+
+/* ---- putting off ---- */
 
 lth_err lth_agent__defer(agent_ctx *c, agent_defer why, bool *room)
 {
@@ -49,7 +101,7 @@ lth_err lth_agent__defer(agent_ctx *c, agent_defer why, bool *room)
 static lth_err load(agent_ctx *c, const agent_deferred *one, bool *fits)
 {
     agent_row *row = &c->self->row;
-    lth_err err = lth_agent__row_load(c, one->cells, one->number);
+    lth_err err = lth_agent__row_load(c, get_cells(c, one), one->number);
     err = err == LTH_OK ? lth_agent__row_map(c, fits) : err;
     if (err != LTH_OK || !*fits || !c->table->matched) {
         return err;
@@ -119,7 +171,7 @@ static lth_err alias(agent_ctx *c, agent_deferred *one)
 static lth_err match(agent_ctx *c, agent_deferred *one)
 {
     one->done = true;
-    lth_err err = lth_agent__row_load(c, one->cells, one->number);
+    lth_err err = lth_agent__row_load(c, get_cells(c, one), one->number);
     return err == LTH_OK ? lth_agent__match_row(c, true) : err;
 }
 

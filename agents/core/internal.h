@@ -41,7 +41,7 @@
 #define STEP_BYTES_MAX     (LTH_BATCH_BODY_MAX / 2u)
 #define BACKLOG_BATCHES    16u /**< More batches unacknowledged: new ones take the slow lane. */
 #define CUT_AHEAD          8u  /**< Snapshot chunks are cut while fewer batches wait. */
-#define DEFERRED_BYTES_MAX (4u * 1024u * 1024u)
+#define DEFERRED_BYTES_MAX (8u * 1024u * 1024u)
 #define ARENA_BYTES_MAX    (64u * 1024u * 1024u)
 
 #define STATE_BYTES_MAX    (8u * 1024u * 1024u) /**< Put into `state` in one step. */
@@ -131,7 +131,8 @@ typedef struct agent_deferred {
     uint8_t key[PRINT_SIZE]; /**< Its handle, but of DEFER_MATCH. */
     uint8_t natural_print[PRINT_SIZE];
     bool done;
-    lth_cell *cells;
+    uint32_t size;
+    uint8_t cells[]; /**< One after the other: length + 1 as a varint (0: NULL), bytes. */
 } agent_deferred;
 
 /** A set of handles: how many, and their sum. */
@@ -323,6 +324,7 @@ struct lth_agent {
     bool seal_waited; /**< Mutant 20. */
     lth_slice *parts; /**< Scratch of row hashes: 1 + 2 per column. */
     uint8_t (*sizes)[4];
+    lth_cell *cells; /**< Scratch: of a row that was put off. */
     agent_row row;
     lth_record_new record;
     lth_buf terms, vi, en, coded; /**< Scratch; memory appears with the first file. */
