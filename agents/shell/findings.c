@@ -5,6 +5,7 @@
 #include "agents/shell/engine.h"
 
 #define HELD_ABOVE 0xFFFFu
+#define SAID_MAX   32u
 
 /* ---- walking ---- */
 
@@ -16,7 +17,29 @@ typedef struct walk {
     bool (*each)(void *ctx, const lth_finding_row *row);
     void *ctx;
     bool over;
+    uint32_t row, n_said; /* What was said of this row. */
+    lth_slice said[SAID_MAX][2];
 } walk;
+
+/* Two datasets read one column: one wrong cell is one thing to correct, and is told once. */
+static bool is_told(walk *self, uint32_t row, const lth_upload_finding *finding)
+{
+    if (row != self->row)
+        self->n_said = 0;
+    self->row = row;
+    if (finding->severity != LTH_SEVERITY_ERROR || finding->code == LTH_REFUSE_none)
+        return false;
+    for (uint32_t i = 0; i < self->n_said; i++) {
+        if (lth_slice_equal(self->said[i][0], finding->column) &&
+            lth_slice_equal(self->said[i][1], finding->vi))
+            return true;
+    }
+    if (self->n_said < SAID_MAX) {
+        self->said[self->n_said][0] = finding->column;
+        self->said[self->n_said++][1] = finding->vi;
+    }
+    return false;
+}
 
 static lth_err own_findings(walk *self)
 {
@@ -31,7 +54,8 @@ static lth_err own_findings(walk *self)
         err = lth_cursor_seek(cursor, lth_slice_of(prefix, sizeof prefix), &key, &value);
     for (; !err && !self->over && key.n == 30 && memcmp(key.p, prefix, sizeof prefix) == 0;
          err = lth_cursor_next(cursor, &key, &value)) {
-        if (!lth_upload_finding_decode(&finding, value))
+        if (!lth_upload_finding_decode(&finding, value) ||
+            is_told(self, lth_get32(key.p + 24), &finding))
             continue;
         const lth_finding_row row = {lth_get32(key.p + 24), lth_get16(key.p + 28), &finding, NULL,
                                      self->txn};
@@ -90,7 +114,8 @@ static lth_err held_above(walk *self)
 lth_err lth_findings_each(const lth_engine *self, lth_txn *txn, uint32_t school, uint64_t number,
                           bool (*each)(void *ctx, const lth_finding_row *row), void *ctx)
 {
-    walk w = {self, txn, &self->node.schools[school], number, each, ctx, false};
+    walk w = {self, txn,          &self->node.schools[school], number, each, ctx, false, 0,
+              0,    {{{NULL, 0}}}};
     lth_err err = own_findings(&w);
     return err ? err : held_above(&w);
 }

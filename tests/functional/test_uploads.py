@@ -413,3 +413,40 @@ def test_a_reload_takes_a_new_school(country):
     assert [r["org"] for r in listed] == list(CODES) and listed[2]["upload"]["id"] == "early.xlsx"
     assert world.host.cli("upload", "show", "t01").returncode == 1, "nothing handed in yet"
     assert world.host.cli("upload", "show", "nobody").returncode == 4
+
+
+def test_a_warning_is_accepted_by_command(hosted):
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=3)
+    book.rows[1]["Họ và tên"] += " 2"
+    world.host.wait_upload("t01", world.host.hand_in("t01", "1.xlsx", book.xlsx()))
+    (odd,) = [f for f in world.host.upload("t01", "1.xlsx")["found"] if f["severity"] == "warning"]
+    assert (odd["row"], odd["accepted"]) == (3, False) and odd["rule"] and odd["record"], odd
+    world.wait_holds("t01", s.recount(book.xlsx()))  # a warning holds nothing
+
+    def accept(*reason, **changed):
+        named = {"dataset": odd["dataset"], "record": odd["record"], "rule": odd["rule"], **changed}
+        return world.host.cli("upload", "accept", "t01", "1.xlsx", *(x for k, v in named.items() for x in (f"--{k}", v)),
+                              *reason)
+    assert accept().returncode == 2
+    assert accept("--reason", "x", rule="no_such_rule").returncode == 4
+    done = accept("--reason", "Tên trong giấy khai sinh", "--by", "Văn thư")
+    assert done.returncode == 0, done.stderr
+
+    def accepted(name):
+        return [f["accepted"] for f in world.host.upload("t01", name)["found"] if f["severity"] == "warning"]
+    kit.wait_until(lambda: accepted("1.xlsx") == [True], lambda: world.host.upload("t01", "1.xlsx")["found"])
+    assert "(đã chấp nhận)" in world.host.cli("upload", "show", "t01", "1.xlsx").stdout
+    assert "Hàng 3" not in world.host.cli("upload", "show", "t01", "1.xlsx", "--chat").stdout
+    world.host.wait_upload("t01", world.host.hand_in("t01", "2.xlsx", book.xlsx()))
+    assert False not in accepted("2.xlsx"), "it is not asked again"
+
+
+def test_one_wrong_cell_is_told_once(hosted):
+    world = hosted("t01").start()  # the column Giới tính is read by two datasets
+    book = s.Workbook("t01", pupils=3)
+    book.rows[1]["Giới tính"] = "Nu"
+    book.rows[1]["Ngày vào lớp"] = "05/09/2026"
+    name = world.host.hand_in("t01", "1.xlsx", book.xlsx())
+    told = [(f["row"], f["column"]) for f in world.host.wait_upload("t01", name)["found"] if f["severity"] == "error"]
+    assert told == [(3, "Giới tính")], told
