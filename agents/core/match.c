@@ -266,6 +266,45 @@ static lth_err by_name(agent_ctx *c, bool unseen, candidates *list, verdict *out
     return err;
 }
 
+/* Somebody else of the same name: the row and the record have at least two better keys than @p by,
+ * and all that both have differ. */
+static lth_err is_namesake(agent_ctx *c, uint32_t by, const uint8_t key[PRINT_SIZE], bool *yes)
+{
+    const agent_prints *prints = &c->self->row.prints;
+    agent_map_row known;
+    uint32_t both = 0, differ = 0;
+    lth_err err = lth_agent__map_get(c, key, &known);
+    for (uint32_t i = 0; i < by && err == LTH_OK; i++) {
+        if (has(prints, i) && has(&known.prints, i)) {
+            both++;
+            differ += memcmp(prints->of[i], known.prints.of[i], PRINT_SIZE) != 0 ? 1 : 0;
+        }
+    }
+    *yes = err == LTH_OK && both >= 2 && differ == both;
+    return err == LTH_E_NOT_FOUND ? LTH_E_STORE_CORRUPT : err;
+}
+
+/* A namesake whose own row is in this file is another person; that is known at the table's end, and
+ * until then the row waits. Without it the pupil may have been numbered anew: a question. */
+static lth_err drop_namesakes(agent_ctx *c, uint32_t by, bool last, candidates *list, bool *waits)
+{
+    uint32_t kept = 0;
+    *waits = false;
+    for (uint32_t k = 0; k < list->n && list->n <= CANDIDATES_MAX; k++) {
+        bool other;
+        lth_err err = is_namesake(c, by, list->keys[k], &other);
+        if (err != LTH_OK) {
+            return err;
+        }
+        *waits = *waits || (other && !last);
+        if (!other || !last || !lth_agent__seen_has(&c->scan->seen, list->keys[k])) {
+            memmove(list->keys[kept++], list->keys[k], PRINT_SIZE);
+        }
+    }
+    list->n = list->n <= CANDIDATES_MAX ? kept : list->n;
+    return LTH_OK;
+}
+
 /* The first key that finds exactly one record decides. */
 static lth_err judge(agent_ctx *c, bool last, candidates *list, verdict *out)
 {
@@ -279,7 +318,14 @@ static lth_err judge(agent_ctx *c, bool last, candidates *list, verdict *out)
     }
     for (uint32_t i = 0; i < c->table->mapping->n_match && err == LTH_OK; i++) {
         candidates found = {.n = 0};
+        bool waits = false;
         err = has(prints, i) ? find(c, i, false, &found) : LTH_OK;
+        err = err == LTH_OK ? drop_namesakes(c, i, last, &found, &waits) : err;
+        if (err == LTH_OK && waits) {
+            *list = found;
+            *out = VERDICT_NAME;
+            return LTH_OK;
+        }
         if (err == LTH_OK && found.n == 1 && (list->n == 0 || among(list, found.keys[0]))) {
             *list = found;
             return compare(c, i, found.keys[0], out);

@@ -70,7 +70,8 @@ typedef enum outcome { RECORD, NEW, ASKED, HELD } outcome;
 /* From the words of the design: the first complete key that finds the record decides; two others
  * that are on both sides and all differ, or a better one that differs while the record has its own
  * row: a question; a name alone without a better key of the row's own: a question, unless the
- * record has its own row. */
+ * record has its own row. A row whose code and national id are both others, while the record has
+ * its own row, is a namesake. */
 static outcome expected(int code, int nid, int name, bool own_row)
 {
     int keys[] = {code, nid, name == NAME_ONLY ? OTHER : name};
@@ -93,7 +94,7 @@ static outcome expected(int code, int nid, int name, bool own_row)
         better = better || (i < found && keys[i] == OTHER);
     }
     if (others >= 2 && differ == others) {
-        return ASKED;
+        return found == 2 && own_row ? NEW : ASKED; /* a namesake, with a row of each */
     }
     if (better) {
         return own_row ? ASKED : RECORD;
