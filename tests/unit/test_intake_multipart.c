@@ -106,17 +106,18 @@ static void first_boundary_at_once(void **state)
 static void types(void **state)
 {
     (void)state;
-    static const char *const bad[] = {
-        "multipart/form-data",
-        "multipart/form-datax; boundary=b",
-        "text/plain; boundary=b",
-        "multipart/form-data; boundary=",
-        "multipart/form-data; boundary=\"\"",
-        "multipart/form-data; boundary=\"a",
-        "multipart/form-data; boundary=\"a b\"",
-        "multipart/form-data; xboundary=b",
+    static const char too_long[] =
         "multipart/form-data; boundary="
-        "01234567890123456789012345678901234567890123456789012345678901234567890"};
+        "01234567890123456789012345678901234567890123456789012345678901234567890";
+    static const char *const bad[] = {"multipart/form-data",
+                                      "multipart/form-datax; boundary=b",
+                                      "text/plain; boundary=b",
+                                      "multipart/form-data; boundary=",
+                                      "multipart/form-data; boundary=\"\"",
+                                      "multipart/form-data; boundary=\"a",
+                                      "multipart/form-data; boundary=\"a b\"",
+                                      "multipart/form-data; xboundary=b",
+                                      too_long};
     lth_multipart m;
     const lth_multipart_sink sink = {NULL, begin, data, end};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
