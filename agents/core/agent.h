@@ -82,8 +82,7 @@ extern const char *const lth_agent_table_names[LTH_A_COUNT];
     X(emptied, 16, "nguồn trống, chờ người xác nhận", "the source is empty, waiting for a person") \
     X(restored, 17, "nguồn trở về trạng thái cũ, chờ người xác nhận",                              \
       "the source went back to an old state, waiting for a person")                                \
-    X(may_be_elsewhere, 18,                                                                        \
-      "có bản ghi vắng mặt, có thể nằm ở tệp khác, chờ người xác nhận",                            \
+    X(may_be_elsewhere, 18, "có bản ghi vắng mặt, có thể nằm ở tệp khác, chờ người xác nhận",      \
       "records are missing that another file may hold, waiting for a person")
 typedef enum lth_scan_fault {
 #define X(name, number, vi, en) LTH_SCAN_##name = (number),

@@ -22,8 +22,8 @@
  * or smaller; after WITHDRAW such a set is passed over without a fault. A guard is forgotten when a
  * clean scan shows nothing of its kind; every file has guards of its own. A file that lacks some
  * of the table's records by its own words (complete_for) may hold one class of many: who is missing
- * may stand in another file, so that any number of them waits, unless no record can move. Rows put off are new to nobody: all others of the scan go
- * their way.
+ * may stand in another file, so that any number of them waits, unless no record can move. Rows put
+ * off are new to nobody: all others of the scan go their way.
  */
 #pragma once
 
