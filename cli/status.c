@@ -51,7 +51,7 @@ static int badness_table(const json_t *row)
     const char *code = lth_cli_str(fault, "code");
     bool bad = fault != NULL && strcmp(code, "none") != 0;
     bool guard = strcmp(code, "mass_deletion") == 0 || strcmp(code, "emptied") == 0 ||
-                 strcmp(code, "restored") == 0;
+                 strcmp(code, "restored") == 0 || strcmp(code, "may_be_elsewhere") == 0;
     return (guard ? 4 : bad ? 3 : 0) + (lth_cli_int(row, "invalid") > 0 ? 1 : 0);
 }
 
@@ -341,43 +341,60 @@ static int check_line(const lth_cli *cli, const ranked *list, size_t n, int wors
     return worst == 0 ? 0 : 1;
 }
 
-#define MANY 20u /* schools; of more only those that need a look are shown */
+#define MANY 20u /* organisations; of more only those that need a look are shown */
 
-/* What there is one of for every school. */
-static bool is_per_school(const json_t *row)
+static bool is_one_of(const json_t *row, const char *const *kinds_of)
 {
-    static const char *const names[] = {"school", "table", "upload"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (strcmp(names[i], lth_cli_str(row, "kind")) == 0)
+    for (; *kinds_of != NULL; kinds_of++)
+        if (strcmp(*kinds_of, lth_cli_str(row, "kind")) == 0)
             return true;
     return false;
+}
+
+/* The row that there is one of for every organisation. */
+static bool is_head(const json_t *row)
+{
+    static const char *const heads[] = {"school", "origin", NULL};
+    return is_one_of(row, heads);
 }
 
 /* Nothing of it waits, on this side or on the way. */
 static bool is_quiet(const ranked *one)
 {
+    static const char *const parts[] = {"table", "upload", NULL};
     const json_t *inbox = json_object_get(one->row, "inbox");
-    return one->badness == 0 && is_per_school(one->row) && lth_cli_int(one->row, "outbox") == 0 &&
-           lth_cli_int(inbox, "waiting") == 0 && lth_cli_int(inbox, "strange") == 0 &&
-           !json_is_true(json_object_get(inbox, "missing"));
+    return one->badness == 0 && (is_head(one->row) || is_one_of(one->row, parts)) &&
+           lth_cli_int(one->row, "outbox") == 0 && lth_cli_int(inbox, "waiting") == 0 &&
+           lth_cli_int(inbox, "strange") == 0;
+}
+
+/* Does something worse, so further up, speak of the same organisation? */
+static bool is_named_above(const ranked *list, size_t i)
+{
+    for (size_t k = 0; k < i && list[k].badness > 0; k++)
+        if (strcmp(lth_cli_str(list[k].row, "org"), lth_cli_str(list[i].row, "org")) == 0)
+            return true;
+    return false;
 }
 
 static void print_rows(const lth_cli *cli, const ranked *list, size_t n)
 {
-    size_t schools = 0, quiet = 0;
+    size_t heads = 0, quiet = 0;
     for (size_t i = 0; i < n; i++)
-        schools += strcmp(lth_cli_str(list[i].row, "kind"), "school") == 0;
-    bool all = schools <= MANY || lth_cli_option(cli, "--all", 0) != NULL;
+        heads += is_head(list[i].row);
+    bool all = heads <= MANY || lth_cli_option(cli, "--all", 0) != NULL;
     for (size_t i = 0; i < n; i++) {
-        if (!all && is_quiet(&list[i]))
-            quiet += strcmp(lth_cli_str(list[i].row, "kind"), "school") == 0;
-        else if (kind_of(list[i].row) != NULL)
-            kind_of(list[i].row)->print(cli, list[i].row);
+        if (all || !is_quiet(&list[i])) {
+            if (kind_of(list[i].row) != NULL)
+                kind_of(list[i].row)->print(cli, list[i].row);
+        } else if (is_head(list[i].row) && !is_named_above(list, i)) {
+            quiet++;
+        }
     }
-    if (quiet > 0)
-        printf(lth_cli_say(cli, "  %zu/%zu trường đã gửi hết, không gì chờ (status --all để xem)\n",
-                           "  %zu/%zu schools have sent everything (status --all shows them)\n"),
-               quiet, schools);
+    if (!all)
+        printf(lth_cli_say(cli, "  %zu/%zu đơn vị không có gì phải xem (status --all để xem hết)\n",
+                           "  %zu/%zu organisations need no look (status --all shows all)\n"),
+               quiet, heads);
 }
 
 int lth_cli_status(const lth_cli *cli)

@@ -314,6 +314,13 @@ static lth_err write_close(int fd)
     return write_all(fd, bytes, lth_capture_end_encode(bytes));
 }
 
+/* Also when the clerk took the first column away: the sheet keeps its name. */
+static bool is_correction(const reader *self, const table *t)
+{
+    return t->place.correction ||
+           strcmp(lth_sheet_name(self->sheet, t->sheet), HEADERS_ANSWER) == 0;
+}
+
 /* A table that the file does not hold ends as an empty correction: it ends no record. */
 static lth_err write_tables(const reader *self, table *tables, uint32_t n, int fd)
 {
@@ -324,7 +331,7 @@ static lth_err write_tables(const reader *self, table *tables, uint32_t n, int f
         const lth_capture_table_end end = {.table = tables[i].asked->number,
                                            .fault = self->fault,
                                            .correction =
-                                               !tables[i].there || tables[i].place.correction,
+                                               !tables[i].there || is_correction(self, &tables[i]),
                                            .detail = self->vi,
                                            .detail_en = self->en};
         if (!err)

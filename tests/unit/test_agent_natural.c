@@ -133,15 +133,15 @@ static void too_many_deferred_rows_end_the_scan(void **state)
     (void)state;
     world *w = loaded();
     static char name[200001];
-    static char keys[30][8];
-    row rows[33];
+    static char keys[50][8];
+    row rows[53];
     memset(name, 'x', 200000);
     memcpy(rows, THREE, sizeof THREE);
-    for (uint32_t i = 0; i < 30; i++) {
+    for (uint32_t i = 0; i < 50; i++) {
         (void)snprintf(keys[i], sizeof keys[i], "d%u", i);
         rows[3 + i] = (row){keys[i], "999B", name, NULL};
     }
-    world_scan(w, 0, 0, &rows[1], 32, LTH_SCAN_none);
+    world_scan(w, 0, 0, &rows[1], 52, LTH_SCAN_none);
     assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_incomplete);
     expect_records(w, 0, DS_A, THREE, 3);
     world_free(&w);
