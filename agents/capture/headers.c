@@ -351,7 +351,8 @@ static uint32_t try_block(headers_place *out, const block *b, const lth_capture_
     }
     now.slip = now.slip && missing == 1;
     bool whole = missing == 0 && no_slips(out, b, table, &now);
-    if (!whole && (fault->vi[0] == '\0' || now.slip || now.found > fault->found))
+    bool worse = now.slip == fault->slip ? now.found > fault->found : now.slip;
+    if (!whole && (fault->vi[0] == '\0' || worse))
         *fault = now;
     return whole ? now.found : 0;
 }
@@ -389,10 +390,11 @@ static bool is_correction(const headers_top *top, uint32_t last_row)
     return yes;
 }
 
-/* Headers of exactly @p rows rows. A title right above them may stand for their first row: of
- * blocks that follow each other the last one that has as many columns counts. */
-static bool find_block(headers_place *out, const headers_top *top,
-                       const lth_capture_file_table *table, uint32_t rows, headers_fault *fault)
+/* Headers of exactly @p rows rows: how many columns they have. A title right above them may stand
+ * for their first row: of blocks that follow each other the last one that has as many columns
+ * counts. */
+static uint32_t find_block(headers_place *out, const headers_top *top,
+                           const lth_capture_file_table *table, uint32_t rows, headers_fault *fault)
 {
     static headers_place tried; /* 2 KiB that a stack need not hold. */
     uint32_t best = 0;
@@ -410,21 +412,28 @@ static bool find_block(headers_place *out, const headers_top *top,
         out->last_row = top->rows[first + b.n - 1].number;
         out->correction = is_correction(top, out->last_row);
     }
-    return best > 0;
+    return best;
 }
 
+/* With a title taken for a header, or without the row above, fewer columns have their names. */
 bool headers_find(headers_place *out, const headers_top *top, const lth_capture_file_table *table,
                   headers_fault *fault)
 {
-    bool found = false;
+    static headers_place tried;
+    uint32_t best = 0;
     *fault = (headers_fault){0};
-    for (uint32_t rows = table->header_rows; rows > 0 && !found && !fault->slip; rows--)
-        found = find_block(out, top, table, rows, fault);
-    if (!found && fault->vi[0] == '\0') {
+    for (uint32_t rows = table->header_rows; rows > 0; rows--) {
+        uint32_t found = find_block(&tried, top, table, rows, fault);
+        if (found > best) {
+            best = found;
+            *out = tried;
+        }
+    }
+    if (best == 0 && fault->vi[0] == '\0') {
         (void)lth_format(fault->vi, sizeof fault->vi, "không có hàng tiêu đề nào");
         (void)lth_format(fault->en, sizeof fault->en, "there is no header row");
     }
-    return found;
+    return best > 0 && (!fault->slip || fault->found < best);
 }
 
 bool headers_numbering(const lth_slice *texts, uint32_t n)

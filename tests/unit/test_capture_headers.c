@@ -62,6 +62,13 @@ static const sheet_case CASES[] = {
      {0, 1, 2, 4},
      3,
      NULL},
+    /* nor above fewer rows than there may be, whose columns have names of two rows */
+    {{"DANH SÁCH", "Mã HS|Họ tên|Ngày sinh|Thông tin cha|<", "|||Họ tên|Nghề nghiệp",
+      "(1)|(2)|(3)|(4)|(5)"},
+     3,
+     {0, 1, 2, 4},
+     3,
+     NULL},
     /* fewer header rows than there may be, under titles or not */
     {{"Mã HS|Họ tên|Ngày sinh", "9990000001|A|2014", "9990000002|B|2014"},
      3,
