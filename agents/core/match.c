@@ -407,6 +407,17 @@ static lth_err take_new(agent_ctx *c)
     return err == LTH_OK ? lth_agent__answer_done(c) : err;
 }
 
+/* One cell alone is a title, a sum or who signed, as lists have them above and below. */
+static bool is_remark(const agent_ctx *c)
+{
+    const lth_mapping *mapping = c->table->mapping;
+    uint32_t filled = 0;
+    for (uint32_t i = 0; i < mapping->n_columns; i++) {
+        filled += c->self->row.cells[i].n > 0 ? 1 : 0;
+    }
+    return filled <= 1;
+}
+
 /* Nothing leads from it to a record. It may be anybody of its scope. */
 static lth_err nobody(agent_ctx *c)
 {
@@ -415,9 +426,11 @@ static lth_err nobody(agent_ctx *c)
     uint16_t field = term->field >= 0 ? mapping->fields[term->field].field->number : 0;
     c->scan->info.invalid++;
     c->scan->held++;
-    return lth_agent__finding_own(c, LTH_REFUSE_missing_required, field,
-                                  "Không đủ thông tin để biết hàng này là ai: điền ô này.",
-                                  "Not enough to tell whose row this is: fill in this cell.");
+    return lth_agent__finding_own(
+        c, LTH_REFUSE_missing_required, field,
+        "Không đủ thông tin để biết hàng này là ai: điền ô này, hoặc xoá hàng.",
+        "Not enough to tell whose row this is: fill in this cell, or "
+        "remove the row.");
 }
 
 static lth_err note_scope(agent_ctx *c, agent_seen *scopes)
@@ -479,6 +492,10 @@ lth_err lth_agent__match_row(agent_ctx *c, bool last)
         return err;
     }
     err = lth_agent__match_prints(c);
+    if (err == LTH_OK && c->self->row.local_key.n == 0 && is_remark(c)) {
+        c->scan->info.rows--;
+        return LTH_OK;
+    }
     if (err == LTH_OK && c->self->row.local_key.n == 0) {
         err = nobody(c);
         return err == LTH_OK ? note_scope(c, &c->scan->blind) : err;
