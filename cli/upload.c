@@ -69,9 +69,9 @@ static void print_upload(const lth_cli *cli, const json_t *u, bool whole)
     const json_t *table;
     printf("%s  %s  %s  %lld B", lth_cli_str(u, "received"), lth_cli_str(u, "id"),
            lth_cli_upload_state(cli, lth_cli_str(u, "state")), (long long)lth_cli_int(u, "bytes"));
-    if (lth_cli_int(u, "findings") > 0)
-        printf(lth_cli_say(cli, "  %lld chỗ cần xem", "  %lld findings"),
-               (long long)lth_cli_int(u, "findings"));
+    long long findings = lth_cli_int(u, "findings") + lth_cli_int(u, "held_above");
+    if (findings > 0)
+        printf(lth_cli_say(cli, "  %lld chỗ cần xem", "  %lld findings"), findings);
     putchar('\n');
     if (json_is_object(json_object_get(u, "fault")))
         printf("    %s: %s\n", both(cli, json_object_get(u, "fault")),

@@ -141,6 +141,7 @@ size_t lth_agent_held_encode(uint8_t out[LTH_AGENT_HELD_BYTES], const lth_frame_
     lth_wr16(&wr, held->group);
     lth_wr16(&wr, held->field);
     lth_wr_bytes(&wr, held->tier_org.b, sizeof held->tier_org.b);
+    lth_wr16(&wr, held->rule);
     LTH_ASSERT(!wr.bad && wr.p == wr.end);
     return lth_wr_size(&wr);
 }
@@ -162,5 +163,6 @@ bool lth_agent_held_decode(lth_frame_held *out, lth_slice key, lth_slice value)
     out->group = lth_rd16(&rd);
     out->field = lth_rd16(&rd);
     lth_rd_copy(&rd, out->tier_org.b, sizeof out->tier_org.b);
+    out->rule = lth_rd_left(&rd) > 0 ? lth_rd16(&rd) : 0; /* stores of before have none */
     return fine && lth_rd_done(&rd);
 }

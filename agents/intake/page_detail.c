@@ -264,6 +264,19 @@ static void warnings(lth_page *page, const lth_frame_of *f, const lth_detail_vie
              T(page, "Chấp nhận các mục đã đánh dấu", "Accept what is ticked"));
 }
 
+static const char *tier_name(const json_t *upload, const char *org)
+{
+    size_t i = 0;
+    const json_t *tier = NULL;
+    json_array_foreach(json_object_get(upload, "tiers"), i, tier)
+    {
+        const char *name = lth_text_at(tier, "name");
+        if (strcmp(lth_text_at(tier, "org"), org) == 0 && name[0] != '\0')
+            return name;
+    }
+    return org;
+}
+
 static void finding_rows(lth_page *page, const lth_detail_view *view)
 {
     size_t i = 0, end = view->first + LTH_FINDINGS_SHOWN;
@@ -280,7 +293,8 @@ static void finding_rows(lth_page *page, const lth_detail_view *view)
                  lth_said(page, json_object_get(finding, "text")));
         const char *tier = lth_text_at(finding, "tier");
         if (tier[0] != '\0')
-            lth_html(page, " <small>(%s %s)</small>", T(page, "giữ tại", "held at"), tier);
+            lth_html(page, " <small>(%s %s)</small>", T(page, "giữ tại", "held at"),
+                     tier_name(view->upload, tier));
         lth_raw(page, "</td></tr>");
     }
 }

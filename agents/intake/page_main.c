@@ -149,7 +149,7 @@ void lth_upload_steps(lth_page *page, const json_t *upload)
 void lth_upload_state_html(lth_page *page, const json_t *upload)
 {
     size_t s = state_of(upload);
-    unsigned findings = lth_count_at(upload, "findings");
+    unsigned findings = lth_count_at(upload, "findings") + lth_count_at(upload, "held_above");
     bool done = strcmp(STATES[s].state, "done") == 0;
     lth_html(page, "<p><span class=\"state %s\">%s</span>",
              done && findings > 0 ? "warn" : STATES[s].kind,
@@ -210,8 +210,8 @@ static void card(lth_page *page, const lth_frame_of *f, const lth_main_view *vie
              name[0] != '\0' ? name : id);
     lth_upload_state_html(page, upload);
     lth_upload_steps(page, upload);
-    bool ask =
-        json_is_true(json_object_get(upload, "waiting")) || lth_count_at(upload, "findings") > 0;
+    bool ask = json_is_true(json_object_get(upload, "waiting")) ||
+               lth_count_at(upload, "findings") > 0 || lth_count_at(upload, "held_above") > 0;
     lth_html(page, "<p><a class=\"button%s\" href=\"/tep/%s\">%s</a></p></article>",
              ask ? "" : " second", id,
              ask ? T(page, "Xem và sửa", "Look and correct") : T(page, "Xem chi tiết", "Details"));

@@ -134,6 +134,19 @@ LTH_MUST_USE lth_err lth_findings_each(const lth_engine *self, lth_txn *txn, uin
                                        uint64_t number,
                                        bool (*each)(void *ctx, const lth_finding_row *row),
                                        void *ctx);
+/** Records that are held above, by the upload that they came from. */
+typedef struct lth_held_above {
+    struct lth_held_upload {
+        uint64_t number;
+        uint32_t n;
+    } * items;
+    uint32_t n, room;
+} lth_held_above;
+/** @p out: zero; free its items whatever is returned. */
+LTH_MUST_USE lth_err lth_held_above_count(const lth_engine *self, lth_txn *txn, uint32_t school,
+                                          lth_held_above *out);
+/** "held_above" of U. */
+void lth_held_above_tell(const lth_held_above *self, uint64_t number, json_t *upload);
 /** F of uploads.h. */
 json_t *lth_finding_json(const lth_engine *self, uint32_t school, const lth_finding_row *row);
 /** Header of the column that a field is read from; "" when there is none. */

@@ -89,26 +89,72 @@ static came_from where_from(lth_txn *txn, const lth_id *org, uint16_t dataset, c
                        : (came_from){0, 0};
 }
 
-/* What was sent as invalid is held for what the agent has found itself. */
-static lth_err held_above(walk *self)
+/* Each hold of another tier on a record of the school, as what came from where. What was sent as
+ * invalid is held for what the agent has found itself. */
+static lth_err each_above(const lth_engine *self, lth_txn *txn, uint32_t school,
+                          bool (*each)(void *ctx, came_from from, const lth_frame_held *held),
+                          void *ctx)
 {
     lth_cursor *cursor = NULL;
-    lth_slice key, value, prefix = lth_slice_of(self->school->org.b, 16);
+    const lth_id *org = &self->node.schools[school].org;
+    lth_slice key, value, prefix = lth_slice_of(org->b, 16);
     lth_frame_held held;
-    lth_err err = lth_cursor_open(self->txn, LTH_A_aheld, &cursor);
+    bool going = true;
+    lth_err err = lth_cursor_open(txn, LTH_A_aheld, &cursor);
     if (!err)
         err = lth_cursor_seek(cursor, prefix, &key, &value);
-    for (; !err && !self->over && key.n >= 16 && memcmp(key.p, prefix.p, 16) == 0;
+    for (; !err && going && key.n >= 16 && memcmp(key.p, prefix.p, 16) == 0;
          err = lth_cursor_next(cursor, &key, &value)) {
-        if (!lth_agent_held_decode(&held, key, value) || held.code == LTH_REFUSE_invalid_at_source)
-            continue;
-        came_from from = where_from(self->txn, &self->school->org, held.dataset, &held.record_id);
-        if (from.upload == self->number)
-            self->over = !self->each(
-                self->ctx, &(lth_finding_row){from.row, HELD_ABOVE, NULL, &held, self->txn});
+        if (lth_agent_held_decode(&held, key, value) && held.code != LTH_REFUSE_invalid_at_source)
+            going = each(ctx, where_from(txn, org, held.dataset, &held.record_id), &held);
     }
     lth_cursor_close(&cursor);
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
+static bool walk_above(void *ctx, came_from from, const lth_frame_held *held)
+{
+    walk *self = ctx;
+    if (from.upload == self->number)
+        self->over =
+            !self->each(self->ctx, &(lth_finding_row){from.row, HELD_ABOVE, NULL, held, self->txn});
+    return !self->over;
+}
+
+static bool count_above(void *ctx, came_from from, const lth_frame_held *held)
+{
+    lth_held_above *self = ctx;
+    (void)held;
+    for (uint32_t i = 0; i < self->n; i++) {
+        if (self->items[i].number == from.upload) {
+            self->items[i].n++;
+            return true;
+        }
+    }
+    if (self->n == self->room) {
+        uint32_t room = self->room * 2 + 16;
+        struct lth_held_upload *items = realloc(self->items, room * sizeof *items);
+        if (items == NULL)
+            return false;
+        self->items = items;
+        self->room = room;
+    }
+    self->items[self->n++] = (struct lth_held_upload){from.upload, 1};
+    return true;
+}
+
+lth_err lth_held_above_count(const lth_engine *self, lth_txn *txn, uint32_t school,
+                             lth_held_above *out)
+{
+    return each_above(self, txn, school, count_above, out);
+}
+
+void lth_held_above_tell(const lth_held_above *self, uint64_t number, json_t *upload)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < self->n; i++)
+        n = self->items[i].number == number ? self->items[i].n : n;
+    json_object_set_new(upload, "held_above", json_integer(n));
 }
 
 lth_err lth_findings_each(const lth_engine *self, lth_txn *txn, uint32_t school, uint64_t number,
@@ -117,19 +163,10 @@ lth_err lth_findings_each(const lth_engine *self, lth_txn *txn, uint32_t school,
     walk w = {self, txn,          &self->node.schools[school], number, each, ctx, false, 0,
               0,    {{{NULL, 0}}}};
     lth_err err = own_findings(&w);
-    return err ? err : held_above(&w);
+    return err || w.over ? err : each_above(self, txn, school, walk_above, &w);
 }
 
 /* ---- words ---- */
-
-static const lth_field *field_of(const lth_dataset *dataset, uint16_t number)
-{
-    for (uint32_t i = 0; dataset != NULL && i < dataset->n_fields; i++) {
-        if (dataset->fields[i].number == number)
-            return &dataset->fields[i];
-    }
-    return NULL;
-}
 
 const char *lth_finding_column(const lth_engine *self, uint32_t school, uint16_t dataset,
                                uint16_t field)
@@ -236,28 +273,75 @@ static json_t *own_json(const lth_engine *self, uint32_t school, const lth_findi
         (int)f->accepted, "candidates", candidates_json(self, school, row), "tier");
 }
 
+/* Of a reference the last of its fields: the most particular one. What a person rejected is the
+ * record. */
+static uint16_t field_to_blame(const lth_dataset *dataset, const lth_frame_held *held)
+{
+    if (held->code == LTH_REFUSE_rejected)
+        return 0;
+    const lth_reference *reference =
+        dataset != NULL ? lth_reference_find(dataset, held->rule) : NULL;
+    return reference != NULL ? reference->fields[reference->n_fields - 1] : held->field;
+}
+
+/* What is wrong is known from the values that were sent; without them the code alone is told. */
+static void say_held(const lth_engine *self, uint32_t school, const lth_finding_row *row,
+                     const lth_dataset *dataset, lth_buf *vi, lth_buf *en)
+{
+    const lth_frame_held *held = row->held;
+    const lth_finding finding = {.code = held->code,
+                                 .severity = LTH_SEVERITY_ERROR,
+                                 .group = held->group,
+                                 .field = field_to_blame(dataset, held),
+                                 .rule = held->rule,
+                                 .column = -1};
+    uint64_t number = 0;
+    uint32_t at = 0;
+    lth_slice state =
+        state_of(row->txn, &self->node.schools[school].org, held->dataset, &held->record_id);
+    lth_value *values = dataset != NULL ? calloc(dataset->n_fields, sizeof *values) : NULL;
+    lth_row_values seen = {dataset, values, NULL, lth_day_of(lth_platform_now().wall_ms)};
+    bool known = values != NULL && state.n > 0 &&
+                 lth_agent_state_values(state, dataset, &number, &at, values);
+    lth_err err = !known ? LTH_E_NOT_FOUND
+                         : lth_finding_text(vi, &self->node.conf->schema, &finding, &seen,
+                                            (lth_slice){NULL, 0}, false);
+    if (!err)
+        err = lth_finding_text(en, &self->node.conf->schema, &finding, &seen, (lth_slice){NULL, 0},
+                               true);
+    if (err) {
+        vi->n = en->n = 0;
+        err = lth_buf_format(vi, "%s", lth_refusal_text(held->code, false));
+        if (!err)
+            err = lth_buf_format(en, "%s", lth_refusal_text(held->code, true));
+    }
+    if (!err && held->code == LTH_REFUSE_missing_reference)
+        err = lth_buf_format(vi, " Nộp tệp có mã ấy thì hàng này tự được nhận; gõ sai thì sửa ô.");
+    if (!err && held->code == LTH_REFUSE_missing_reference)
+        err = lth_buf_format(en, " Upload the file that has it, or correct the cell if mistyped.");
+    free(values);
+}
+
 static json_t *held_json(const lth_engine *self, uint32_t school, const lth_finding_row *row,
                          const lth_dataset *dataset)
 {
     const lth_frame_held *held = row->held;
-    const lth_field *field = field_of(dataset, held->field);
-    const lth_rule *rule = dataset != NULL ? lth_rule_find(dataset, held->rule) : NULL;
-    char record[33], vi[1024], en[1024];
+    char record[33];
+    lth_buf vi, en;
+    lth_buf_init(&vi, LTH_RECORD_MAX);
+    lth_buf_init(&en, LTH_RECORD_MAX);
+    say_held(self, school, row, dataset, &vi, &en);
     lth_hex(record, held->record_id.b, 16);
-    const char *title_vi = field != NULL && field->title.vi != NULL ? field->title.vi : "";
-    const char *title_en = field != NULL && field->title.en != NULL ? field->title.en : title_vi;
-    const char *rule_vi = rule != NULL ? rule->id : "", *sign = rule_vi[0] != '\0' ? ": " : "";
-    (void)lth_format(vi, sizeof vi, "%s%s%s%s%s", title_vi, title_vi[0] != '\0' ? ": " : "",
-                     lth_refusal_text(held->code, false), sign, rule_vi);
-    (void)lth_format(en, sizeof en, "%s%s%s%s%s", title_en, title_en[0] != '\0' ? ": " : "",
-                     lth_refusal_text(held->code, true), sign, rule_vi);
-    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:{s:s,s:s},s:s,s:s,s:b,s:[],s:o}", "row",
-                     (json_int_t)row->row, "dataset", dataset != NULL ? dataset->name : "?",
-                     "column", lth_finding_column(self, school, held->dataset, held->field),
-                     "severity", "error", "code", lth_refusal_name(held->code), "rule",
-                     rule_id(dataset, held->rule), "text", "vi", vi, "en", en, "hash", "", "record",
-                     record, "accepted", 0, "candidates", "tier",
-                     lth_engine_json_org(self, &held->tier_org));
+    json_t *text = text_json(lth_slice_of(vi.p, vi.n), lth_slice_of(en.p, en.n));
+    lth_buf_fini(&vi);
+    lth_buf_fini(&en);
+    return json_pack(
+        "{s:I,s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:b,s:[],s:o}", "row", (json_int_t)row->row,
+        "dataset", dataset != NULL ? dataset->name : "?", "column",
+        lth_finding_column(self, school, held->dataset, field_to_blame(dataset, held)), "severity",
+        "error", "code", lth_refusal_name(held->code), "rule", rule_id(dataset, held->rule), "text",
+        text, "hash", "", "record", record, "accepted", 0, "candidates", "tier",
+        lth_engine_json_org(self, &held->tier_org));
 }
 
 json_t *lth_finding_json(const lth_engine *self, uint32_t school, const lth_finding_row *row)

@@ -242,14 +242,23 @@ void lth_engine_upload_list(void *ctx, lth_control_call *call, const json_t *req
     limit = limit <= 0 ? LIST_USUAL : limit > LIST_MAX ? LIST_MAX : limit;
     if (!asked_begin(&a, self, call, request))
         return;
+    lth_held_above above = {0};
     json_int_t rows = waiting_rows(self, call, a.txn, a.school, a.upload);
     uint64_t number = UINT64_MAX;
-    while (rows < limit && (number = upload_before(self, a.txn, a.school, number, a.upload)) != 0) {
-        row_of(call, lth_upload_json(self, a.school, number, a.upload));
+    lth_err err = lth_held_above_count(self, a.txn, a.school, &above);
+    while (!err && rows < limit &&
+           (number = upload_before(self, a.txn, a.school, number, a.upload)) != 0) {
+        json_t *upload = lth_upload_json(self, a.school, number, a.upload);
+        lth_held_above_tell(&above, number, upload);
+        row_of(call, upload);
         rows++;
     }
+    free(above.items);
     asked_fini(&a);
-    lth_control_end(call, 0, json_pack("{s:I}", "rows", rows));
+    if (err)
+        lth_engine_store_error(call, err);
+    else
+        lth_control_end(call, 0, json_pack("{s:I}", "rows", rows));
 }
 
 /* ---- upload_show ---- */
@@ -299,14 +308,20 @@ void lth_engine_upload_show(void *ctx, lth_control_call *call, const json_t *req
     uint64_t number = asked_upload(&a, self, call, request);
     if (number == 0)
         return;
+    lth_held_above above = {0};
     show *s = malloc(sizeof *s);
-    if (s != NULL) {
+    lth_err err = s == NULL ? LTH_E_NOMEM : lth_held_above_count(self, a.txn, a.school, &above);
+    if (!err) {
         *s = (show){.engine = self, .call = call, .school = a.school, .number = number};
-        row_of(call, lth_upload_json(self, a.school, number, a.upload));
+        json_t *upload = lth_upload_json(self, a.school, number, a.upload);
+        lth_held_above_tell(&above, number, upload);
+        row_of(call, upload);
         lth_control_continue(call, show_step, s, free);
     } else {
-        lth_engine_store_error(call, LTH_E_NOMEM);
+        free(s);
+        lth_engine_store_error(call, err);
     }
+    free(above.items);
     asked_fini(&a);
 }
 

@@ -22,7 +22,8 @@
  *                  record?, rule?}       hash, record: hex; record "new" = a new record
  *   hosted_list   {}                     rows {org, name, profile, inbox, last upload's U}
  * U = {id, number, state, received, done, bytes, sha256, fault: {code, vi, en}|null,
- *      detail: {vi, en}, findings: n, waiting: bool, signed: {vi, en} ("Sở ... ký thay trường"),
+ *      detail: {vi, en}, findings: n, held_above: n (in list and show), waiting: bool,
+ *      signed: {vi, en} ("Sở ... ký thay trường"),
  *      tables: [{dataset, title, rows, fresh, changed, same, ended, held, asked, warned,
  *                fault: {code, vi, en}|null, gone, old, known}],
  *      tiers: [{org, name, kind, received}]}        every tier on the path up, received null before

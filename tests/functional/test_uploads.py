@@ -442,11 +442,42 @@ def test_a_warning_is_accepted_by_command(hosted):
     assert False not in accepted("2.xlsx"), "it is not asked again"
 
 
+def with_the_day_of_entry(book):
+    """The layout from which enrolments are read too."""
+    book.headers += ["Khối", "Ngày vào lớp"]
+    for row in book.rows:
+        row.update({"Khối": "3", "Ngày vào lớp": "05/09/2026"})
+
+
 def test_one_wrong_cell_is_told_once(hosted):
     world = hosted("t01").start()  # the column Giới tính is read by two datasets
     book = s.Workbook("t01", pupils=3)
+    with_the_day_of_entry(book)
     book.rows[1]["Giới tính"] = "Nu"
-    book.rows[1]["Ngày vào lớp"] = "05/09/2026"
     name = world.host.hand_in("t01", "1.xlsx", book.xlsx())
-    told = [(f["row"], f["column"]) for f in world.host.wait_upload("t01", name)["found"] if f["severity"] == "error"]
+    told = [(f["row"], f["column"]) for f in world.host.wait_upload("t01", name)["found"] if f["code"] == "unknown_code"]
     assert told == [(3, "Giới tính")], told
+    assert [world.table("t01", name, d)["held"] for d in ("pupil", "enrolment")] == [1, 1]
+
+
+def test_what_is_held_above_is_told_in_words(hosted):
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=3)
+    with_the_day_of_entry(book)
+    for row in book.rows:
+        row["Lớp"] = "3A"
+    name = world.host.hand_in("t01", "1.xlsx", book.xlsx())
+    world.host.wait_upload("t01", name)
+    kit.wait_until(lambda: len(world.so.ask("held_list")) == 3, lambda: world.so.ask("held_list"))
+
+    def told():
+        return [(f["row"], f["code"], f["rule"], f["tier"]) for f in world.host.upload("t01", name)["found"]]
+    kit.wait_until(lambda: told() == [(row, "missing_reference", "class_exists", "79") for row in (2, 3, 4)], told)
+    found = world.host.upload("t01", name)["found"][0]
+    assert found["text"]["vi"].startswith("Mã lớp 3A chưa có trong năm học 2026") and "tự được nhận" in found["text"]["vi"], found
+    assert found["column"] in ("Tên lớp", "Lớp", "Mã lớp", "Lớp học"), "the class is to be looked at, not the year"
+    assert [u["upload"]["held_above"] for u in world.host.ask("upload_list", org="t01", limit=5)] == [3]
+    assert "3 chỗ cần xem" in world.host.cli("upload", "list", "t01").stdout
+    key = f"{(held := world.so.ask('held_list')[0])['accept_no']}/{held['index']}"
+    assert world.so.cli("held", "reject", key, "--reason", "Sai lớp").returncode == 0
+    kit.wait_until(lambda: sorted(f[1] for f in told()) == ["missing_reference"] * 2 + ["rejected"], told)

@@ -75,6 +75,7 @@ static void held_rows_round_trip(void **state)
 {
     (void)state;
     lth_frame_held held = {.dataset = 7,
+                           .rule = 101,
                            .code = LTH_REFUSE_bad_value,
                            .group = 2,
                            .field = 3,
@@ -91,6 +92,10 @@ static void held_rows_round_trip(void **state)
     assert_int_equal(back.code, LTH_REFUSE_bad_value);
     assert_int_equal(back.field, 3);
     assert_memory_equal(&back.tier_org, &held.tier_org, sizeof held.tier_org);
+    assert_int_equal(back.rule, 101);
+    /* As it was stored before rules travelled. */
+    assert_true(lth_agent_held_decode(&back, lth_slice_of(key, 40), lth_slice_of(value, n - 2)));
+    assert_int_equal(back.rule, 0);
     assert_false(lth_agent_held_decode(&back, lth_slice_of(key, 39), lth_slice_of(value, n)));
 }
 
