@@ -12,6 +12,8 @@ static bool is(const json_t *finding, const char *severity)
 
 static const char *severity_text(const lth_page *page, const json_t *finding)
 {
+    if (strcmp(lth_text_at(finding, "code"), "missing_reference") == 0)
+        return T(page, "Đang chờ", "Waits"); /* nobody need do anything to this row */
     static const struct {
         const char *name, *vi, *en;
     } names[] = {{"error", "Sai", "Wrong"},

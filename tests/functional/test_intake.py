@@ -362,7 +362,7 @@ def test_findings_with_rows_and_what_to_do(intake, school):
     assert 'Hàng 12 Ngày sinh Sai: Ngày sinh "35/13/2012" không đọc được' in page.text
     assert "Hàng 61" in page.text and "Hàng 62" not in page.text and "/tep/a.xlsx?tu=50" in page.links
     assert "Hàng 62" in school.get("/tep/a.xlsx?tu=50").text
-    assert "giữ tại bo" in school.get("/tep/a.xlsx?tu=100").text
+    assert "giữ tại Bộ GD&ĐT" in school.get("/tep/a.xlsx?tu=100").text
     status, headers, body = school.get("/tep/a.xlsx/loi.xlsx")
     assert status == 200 and body == b"PK\3\4 answer" and "spreadsheetml" in headers["Content-Type"]
     assert headers["Content-Disposition"] == 'attachment; filename="cac-dong-sai-a.xlsx.xlsx"'
