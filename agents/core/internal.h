@@ -309,6 +309,7 @@ struct lth_agent {
     agent_school *schools;
     uint32_t *by_org; /**< Indexes of schools, sorted by org. */
     uint32_t rounds;  /**< Under way. */
+    uint32_t scans;   /**< Of them, those of databases. */
 
     enum { LINK_DOWN, LINK_ASKED, LINK_READY } link;
     lth_mono link_until, last_sent;

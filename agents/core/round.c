@@ -392,6 +392,7 @@ lth_err lth_agent__round_begin(lth_agent *self, uint32_t school, uint64_t tables
     if (upload != NULL) {
         return LTH_OK;
     }
+    self->scans++;
     agent_item item = {.kind = ITEM_SCAN, .school = school, .tables = tables};
     return lth_agent__push(self, &item);
 }
@@ -404,6 +405,7 @@ void lth_agent__round_free(lth_agent *self, agent_school *school)
     for (uint32_t i = 0; i < school->conf->n_tables; i++) {
         scan_free(&school->round->scans[i]);
     }
+    self->scans -= school->round->upload == NULL ? 1 : 0;
     free(school->round->upload);
     free(school->round);
     school->round = NULL;

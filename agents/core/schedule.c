@@ -45,7 +45,7 @@ static lth_mono due(const agent_school *school, uint32_t table)
 
 static bool may_begin(const lth_agent *self, const agent_school *school)
 {
-    return school->round == NULL && school->head.at.epoch > 0 && self->rounds < self->env.scans_max;
+    return school->round == NULL && school->head.at.epoch > 0 && self->scans < self->env.scans_max;
 }
 
 static uint64_t due_tables(const agent_school *school, lth_mono now)
@@ -92,7 +92,7 @@ static uint32_t most_overdue(const lth_agent *self)
 lth_err lth_agent__schedule(lth_agent *self)
 {
     lth_err err = LTH_OK;
-    while (err == LTH_OK && self->rounds < self->env.scans_max) {
+    while (err == LTH_OK && self->scans < self->env.scans_max) {
         uint32_t best = most_overdue(self);
         if (best == self->env.n_schools) {
             break;

@@ -2,7 +2,7 @@
 
 #include "internal.h"
 
-#define FIRST_CAP 256u
+#define FIRST_CAP 16u
 
 static const uint8_t EMPTY[PRINT_SIZE];
 

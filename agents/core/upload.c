@@ -87,8 +87,7 @@ bool lth_agent_may_upload(const lth_agent *self, uint32_t school)
     for (uint32_t i = 0; i < of->conf->n_tables; i++) {
         cutting = cutting || of->tables[i].resync == RESYNC_CUTTING;
     }
-    return of->round == NULL && of->head.at.epoch > 0 && !cutting && !lth_agent__rejudge_due(of) &&
-           self->rounds < self->env.scans_max;
+    return of->round == NULL && of->head.at.epoch > 0 && !cutting && !lth_agent__rejudge_due(of);
 }
 
 uint64_t lth_agent_upload_number(const lth_agent *self, uint32_t school)

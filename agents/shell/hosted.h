@@ -55,6 +55,7 @@ typedef struct lth_post {
     lth_again *again;
     lth_mono not_before, delay;
     bool reading;
+    uint32_t failures;                 /**< In a row, of the process that reads. */
     char dealt[LTH_UPLOAD_ID_MAX + 1]; /**< Carrier: the file that `deal` is about. */
     uint8_t dealt_sha256[LTH_HASH_SIZE];
     lth_deal deal;
@@ -67,6 +68,7 @@ typedef struct lth_reading {
     lth_inbox_taken file;
     uint32_t only;  /**< A carrier's file read again for one school; else LTH_POST_CARRIER. */
     bool kept;      /**< Read again: it stays where it is. */
+    bool failed;    /**< The process that reads ended by itself: no word about the file. */
     uint64_t ended; /**< Tables that have ended. */
     struct {
         lth_scan_fault fault;

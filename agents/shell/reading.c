@@ -8,13 +8,19 @@
 #define SECONDS_MAX 300u
 #define AGAIN_IN    LTH_MONO_S(5)
 #define CODE_MAX    32u
+#define TRIES       3u /* of a file under whose reading the process ends */
 
 static const struct {
     const char *vi, *en;
 } TOO_LARGE = {"tệp quá lớn: bỏ hình ảnh và các trang không cần rồi nộp lại",
                "the file is too large: remove pictures and sheets that are not needed"},
   UNREADABLE = {"máy chủ không mở được tệp: người quản trị xem quyền đọc của thư mục nhận",
-                "the server cannot open the file: look at the permissions of the inbox"};
+                "the server cannot open the file: look at the permissions of the inbox"},
+  FAILED = {
+      "máy chủ gặp sự cố khi đọc tệp, sẽ tự đọc lại; nếu vẫn lỗi: lưu lại tệp bằng Excel rồi "
+      "nộp lại",
+      "the server failed while reading and will try again; if it stays so, save the file anew "
+      "with Excel and upload it again"};
 
 bool lth_reading_feed(lth_reading *self, const lth_agent_event *event)
 {
@@ -127,13 +133,30 @@ static void keep(lth_reading *self)
     self->engine->hosted.look_due = 0;
 }
 
+/* Once more in a while: the fault may have been the machine's. False: it had its tries. */
+static bool try_again(lth_reading *self)
+{
+    lth_post *post = self->post;
+    post->failures = self->failed ? post->failures + 1 : 0;
+    if (post->failures == 0 || post->failures >= TRIES) {
+        post->failures = 0;
+        return false;
+    }
+    if (self->kept && lth_hosted_again(self->engine, school_of(self), self->upload.id) != LTH_OK)
+        return false;
+    post->inbox.look_again = true;
+    post->not_before = lth_platform_now().mono + AGAIN_IN;
+    return true;
+}
+
 static void finish_one(lth_reading *self)
 {
     if (!lth_reading_feed(
             self, &(lth_agent_event){.kind = LTH_AEVENT_ROUND_END, .school = school_of(self)}))
         return;
     log_end(self);
-    keep(self);
+    if (!try_again(self))
+        keep(self);
     lth_reading_drop(self);
 }
 
@@ -267,13 +290,22 @@ static void on_row(void *ctx, const lth_child_row *row)
 static void on_table_end(void *ctx, const lth_child_end *end)
 {
     lth_reading *self = ctx;
+    const char *vi = end->detail;
+    const char *en = end->detail_en[0] != '\0' ? end->detail_en : end->detail;
+    if (end->fault == LTH_SCAN_child_failed && !self->failed) {
+        self->failed = true;
+        lth_log_text(&self->engine->log, LTH_LEVEL_WARN, "capture_failed", "reason", end->detail);
+    }
+    if (end->fault == LTH_SCAN_child_failed) {
+        vi = FAILED.vi;
+        en = FAILED.en;
+    }
     self->ended |= UINT64_C(1) << end->table;
     self->ends[end->table].fault = end->fault;
     self->ends[end->table].correction = end->correction;
-    (void)lth_format(self->ends[end->table].detail, sizeof self->ends[end->table].detail, "%s",
-                     end->detail);
+    (void)lth_format(self->ends[end->table].detail, sizeof self->ends[end->table].detail, "%s", vi);
     (void)lth_format(self->ends[end->table].detail_en, sizeof self->ends[end->table].detail_en,
-                     "%s", end->detail_en[0] != '\0' ? end->detail_en : end->detail);
+                     "%s", en);
     (void)(deals(self) ? lth_deal_table_end(self, end->table)
                        : feed_end(self, school_of(self), end->table));
 }

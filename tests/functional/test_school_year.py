@@ -1,5 +1,8 @@
 """A school year of one clerk: files in the order in which people really hand them in, on real programs."""
+import contextlib
 import io
+import os
+import signal
 
 import openpyxl
 import pytest
@@ -22,10 +25,14 @@ def of_class(book, name):
     return s.xlsx_of([book.headers] + [[r[h] for h in book.headers] for r in book.rows if r["Lớp"] == name])
 
 
+def letters(i):
+    return chr(65 + i // 676) + chr(97 + i // 26 % 26) + chr(97 + i % 26)
+
+
 def two_classes(pupils=20):
     book = s.Workbook("t01", pupils=pupils)
     for i, row in enumerate(book.rows):
-        row["Lớp"], row["Họ và tên"] = ("3A", "3B")[i % 2], f"{row['Họ và tên']} {chr(65 + i // 26)}{chr(97 + i % 26)}"
+        row["Lớp"], row["Họ và tên"] = ("3A", "3B")[i % 2], f"Nguyễn Văn {letters(i)}"
     return book
 
 
@@ -140,8 +147,7 @@ def test_a_word_about_an_old_file_turns_nothing_back(world):
 def test_the_codes_of_a_whole_school_on_one_day(world):
     book = s.Workbook("t01", pupils=1)
     plain = book.rows[0]
-    book.rows = [dict(plain, **{"Mã học sinh": f"TAM-{i}", "Họ và tên": f"Nguyễn Văn {chr(65 + i // 676)}"
-                                f"{chr(97 + i // 26 % 26)}{chr(97 + i % 26)}" + " Nguyễn" * 15}) for i in range(6000)]
+    book.rows = [dict(plain, **{"Mã học sinh": f"TAM-{i}", "Họ và tên": f"Nguyễn Văn {letters(i)}" + " Nguyễn" * 15}) for i in range(6000)]
     take(world, "august.xlsx", book.xlsx())
     assert counts_of(world.table("t01", "august.xlsx")) == {"rows": 6000, "fresh": 6000}
     for i, row in enumerate(book.rows):
@@ -151,3 +157,43 @@ def test_the_codes_of_a_whole_school_on_one_day(world):
     expected = sorted(row["Mã học sinh"] for row in book.rows)
     for tier in world.tiers:
         kit.wait_until(lambda: tier.keys("pupil", "t01") == expected, lambda: world.story(tier, "t01")[-2000:])
+
+
+def test_one_file_of_many_schools_and_one_that_is_missing(country):
+    codes = tuple(f"t{n:02d}" for n in range(1, 13))
+    world = Hosted(country, codes, hosted={"carrier": {"inbox": "common", "profile": "pupils-c1"}})
+    inbox = world.host.dir / "common"
+    (inbox / ".in").mkdir(parents=True)
+    world.start()
+    books = {code: s.Workbook(code, pupils=4, org_column=True) for code in codes}
+
+    def hand_in(name, of):
+        content = s.xlsx_of([books["t01"].headers] + [row for code in of for row in books[code].cells()[1:]])
+        (inbox / ".in" / name).write_bytes(content)
+        (inbox / ".in" / name).rename(inbox / name)
+        kit.wait_until((inbox / ".kept" / f"{name}.json").exists, world.host.log_tail)
+        return content
+
+    first = hand_in("1.xlsx", codes)
+    for code in codes:
+        world.wait_holds(code, s.recount(first, code))
+    for code in codes:
+        books[code].rows[0]["Họ và tên"] = "Nguyễn Văn Mới"
+    second = hand_in("2.xlsx", codes[:-1])
+    for code in codes[:-1]:
+        world.wait_holds(code, s.recount(second, code))
+    world.wait_holds(codes[-1], s.recount(first, codes[-1]))
+    assert [u["id"] for u in world.host.uploads(codes[-1])] == ["1.xlsx"]
+
+
+def test_a_reader_that_is_killed_reads_again(world):
+    book = two_classes(2000)
+    stopped = world.host.process.pid
+    name = world.host.hand_in("t01", "a.xlsx", book.xlsx())
+    children = lambda: [int(p) for p in open(f"/proc/{stopped}/task/{stopped}/children").read().split()]  # noqa: E731
+    for child in kit.wait_until(children, "it is being read"):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+    world.host.wait_upload("t01", name)
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    assert world.host.log_count("capture_failed") == 1
