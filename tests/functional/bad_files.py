@@ -253,7 +253,8 @@ def formulas_without_stored_values(book):
 @case
 def error_values(book):
     content = s.xlsx_of(put(book.cells(), 4, "Ngày sinh", "#N/A"))
-    return Case("a.xlsx", content, recount(xlsx_rows(content), without=[4]), [Told(4, "Ngày sinh", "ô báo lỗi #N/A", "gõ thẳng giá trị")])
+    return Case("a.xlsx", content, recount(xlsx_rows(content), without=[4]),
+                [Told(4, "Ngày sinh", "ô báo lỗi #N/A", "gõ thẳng giá trị")])
 
 
 @case
@@ -361,12 +362,14 @@ def a_bomb(book):
 
 @case
 def a_letter(book):
-    return refused("thu.docx", (SHEETS / "text.docx").read_bytes(), "bad_file", "không phải tệp Excel hay CSV", "Lưu dưới dạng .xlsx")
+    return refused("thu.docx", (SHEETS / "text.docx").read_bytes(), "bad_file", "không phải tệp Excel hay CSV",
+                   "Lưu dưới dạng .xlsx")
 
 
 @case
 def a_picture_of_the_list(book):
-    return refused("lop.pdf", b"%PDF-1.7\n1 0 obj<<>>endobj", "bad_file", "không phải tệp Excel hay CSV", "Lưu dưới dạng .xlsx")
+    return refused("lop.pdf", b"%PDF-1.7\n1 0 obj<<>>endobj", "bad_file", "không phải tệp Excel hay CSV",
+                   "Lưu dưới dạng .xlsx")
 
 
 @case
@@ -398,7 +401,8 @@ def commas(book):
 @case
 def semicolons_with_a_mark(book):
     content = csv_of(with_column(book, "Chiều cao", ["121,5", "99", "101,0", "130,25"]), ";", "utf-8-sig")
-    return Case("a.csv", content, recount(csv_rows(content, ";"), without=[5]), [Told(5, "Chiều cao", "130,25", "nhiều nhất 1 chữ số")])
+    return Case("a.csv", content, recount(csv_rows(content, ";"), without=[5]),
+                [Told(5, "Chiều cao", "130,25", "nhiều nhất 1 chữ số")])
 
 
 @case
@@ -502,7 +506,8 @@ def dates_in_every_form(book):
 @case
 def impossible_dates(book):
     many = s.Workbook(book.code, pupils=8, seed=3)
-    rows, texts = many.cells(), ("31/02/2017", "29/02/2015", "00/00/2010", "13/13/2017", "năm 2017", "5/9/2031", "1/1/1850")
+    rows = many.cells()
+    texts = ("31/02/2017", "29/02/2015", "00/00/2010", "13/13/2017", "năm 2017", "5/9/2031", "1/1/1850")
     for row, text in enumerate(texts, 2):
         put(rows, row, "Ngày sinh", text)
     why = ["không có ngày này"] * 4 + ["không đọc được"]
@@ -516,7 +521,8 @@ def impossible_dates(book):
 @case
 def a_name_of_three_hundred_letters(book):
     content = s.xlsx_of(put(book.cells(), 3, "Họ và tên", "Nguyễn " * 43))
-    return Case("a.xlsx", content, recount(xlsx_rows(content), without=[3]), [Told(3, "Họ và tên học sinh", "…: dài 301 ký tự, nhiều nhất 150")])
+    return Case("a.xlsx", content, recount(xlsx_rows(content), without=[3]),
+                [Told(3, "Họ và tên học sinh", "…: dài 301 ký tự, nhiều nhất 150")])
 
 
 @case
@@ -536,7 +542,8 @@ def zeros_lost_in_national_ids(book):
 @case
 def decimals_with_a_comma(book):
     content = s.xlsx_of(with_column(book, "Chiều cao", ["121,5", 99.5, "100.5", "cao"]))
-    return Case("a.xlsx", content, recount(xlsx_rows(content), without=[5]), [Told(5, "Chiều cao", "cao", "phải là số")])
+    return Case("a.xlsx", content, recount(xlsx_rows(content), without=[5]),
+                [Told(5, "Chiều cao", "cao", "phải là số")])
 
 
 @case

@@ -9,8 +9,8 @@ import layouts
 from test_uploads import Hosted
 
 FIXTURES = kit.SOURCE / "tests/fixtures/layouts"
-FILES = [(layout, deep) for layout in ("pupils-c1", "results", "results-primary", "staff") for deep in (False, True)] + [
-    ("class-list", False), ("classes", False)]
+DEEP = ("pupils-c1", "results", "results-primary", "staff")
+FILES = [(layout, deep) for layout in DEEP for deep in (False, True)] + [("class-list", False), ("classes", False)]
 MAKERS = ("xlsxwriter", "excel_xml", "libreoffice")
 CASES = [(*file, maker) for file in FILES for maker in MAKERS] + [("results-primary", True, "libreoffice_xls")]
 FIRST = {"pupils-c1": ("classes",), "results": ("class-list",), "results-primary": ("class-list",)}
