@@ -179,12 +179,12 @@ static lth_err weigh_gone(agent_ctx *c, outcome *out, lth_scan_fault *fault)
     agent_scan *scan = c->scan;
     tally t = {.in_scope = 0};
     lth_err err = count(c, &t);
-    uint64_t gone = scan->gone.n;
+    uint64_t gone = scan->gone.n, fresh = scan->info.fresh; /* in the map by now, in scope all */
+    uint64_t before = t.in_scope > fresh ? t.in_scope - fresh : gone;
     bool emptied = scan->info.rows == 0 && gone > 0;
-    bool mass = gone > 0 && gone >= env->gone_least &&
-                gone * 100 > (uint64_t)t.in_scope * env->gone_percent;
+    bool mass = gone > 0 && gone >= env->gone_least && gone * 100 > before * env->gone_percent;
     bool moved = gone > 0 && c->table->movable && t.elsewhere > 0;
-    scan->info.known = t.known.n;
+    scan->info.known = t.known.n > fresh ? t.known.n - fresh : t.known.n;
     scan->info.gone = gone;
     *fault = emptied ? LTH_SCAN_emptied : mass ? LTH_SCAN_mass_deletion : LTH_SCAN_may_be_elsewhere;
     return err == LTH_OK ? consult(c, GUARD_GONE, emptied || mass || moved, &scan->gone, out) : err;

@@ -47,6 +47,28 @@ static void a_few_may_go(void **state)
     world_free(&w);
 }
 
+/* New rows do not make the share of those that are gone smaller: five of twenty, not of thirty. */
+static void many_are_replaced(void **state)
+{
+    (void)state;
+    enum { FRESH = 10, KEPT = MANY - 5 };
+    table t;
+    char text[FRESH][12];
+    row rows[KEPT + FRESH];
+    world *w = loaded(&t);
+    memcpy(rows, t.rows + 5, KEPT * sizeof *rows);
+    for (uint32_t i = 0; i < FRESH; i++) {
+        (void)snprintf(text[i], sizeof text[i], "9991%02u", i);
+        rows[KEPT + i] = (row){text[i], text[i], "new", "1"};
+    }
+    world_scan(w, 0, 0, rows, KEPT + FRESH, LTH_SCAN_none);
+    lth_scan_info info = world_info(w, 0, 0);
+    assert_int_equal(info.fault, LTH_SCAN_mass_deletion);
+    assert_int_equal(info.known, MANY);
+    assert_int_equal(info.gone, 5);
+    world_free(&w);
+}
+
 static void many_wait_for_a_person(void **state)
 {
     (void)state;
@@ -325,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_few_may_go),
+        cmocka_unit_test(many_are_replaced),
         cmocka_unit_test(many_wait_for_a_person),
         cmocka_unit_test(another_set_of_the_same_size_is_not_covered),
         cmocka_unit_test(a_withdrawn_set_is_passed_over),
