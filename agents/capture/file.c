@@ -244,7 +244,9 @@ static lth_err add_row(table *t, const lth_sheet_row *row)
         lth_slice text = text_of(row, at);
         lth_sheet_cell_kind kind =
             at >= 0 && (uint32_t)at < row->n_cells ? row->cells[at].kind : LTH_CELL_EMPTY;
-        cells[c] = (lth_cell){text.p, kind == LTH_CELL_EMPTY ? -1 : (int64_t)text.n};
+        cells[c] = (lth_cell){text.p, at < 0                   ? LTH_CELL_ABSENT
+                                      : kind == LTH_CELL_EMPTY ? -1
+                                                               : (int64_t)text.n};
         if (kind == LTH_CELL_ERROR || kind == LTH_CELL_FORMULA) {
             lth_slice sign = kind == LTH_CELL_ERROR ? text : lth_slice_of("=", 1);
             size_t n = sign.n < MARK_ROOM - 1 ? sign.n : MARK_ROOM - 1;

@@ -2,6 +2,7 @@
 
 #define MAGIC      "LCQ1"
 #define NULL_CELL  UINT32_MAX
+#define ABSENT     (UINT32_MAX - 1)
 #define PREFIX     PIPE_PREFIX
 #define READ_AHEAD (64u * 1024u)
 #define ROW_HEAD   (PREFIX + 1u + 1u + 4u + 4u + 2u)
@@ -129,7 +130,9 @@ void lth_capture_row_encode(uint8_t *out, const lth_capture_row_head *head, cons
         lth_wr_bytes(&wr, head->org.p, head->org.n);
     lth_wr16(&wr, (uint16_t)n_cells);
     for (uint32_t i = 0; i < n_cells; i++) {
-        lth_wr32(&wr, cells[i].n < 0 ? NULL_CELL : (uint32_t)cells[i].n);
+        lth_wr32(&wr, cells[i].n == LTH_CELL_ABSENT ? ABSENT
+                      : cells[i].n < 0              ? NULL_CELL
+                                                    : (uint32_t)cells[i].n);
         if (cells[i].n > 0)
             lth_wr_bytes(&wr, cells[i].p, (size_t)cells[i].n);
     }
@@ -176,8 +179,8 @@ static void get_row(lth_capture_message *out, lth_rd *rd)
         rd->bad = true;
     for (uint32_t i = 0; i < out->n_cells && !rd->bad; i++) {
         uint32_t n = lth_rd32(rd);
-        if (n == NULL_CELL)
-            out->cells[i] = (lth_cell){NULL, -1};
+        if (n >= ABSENT)
+            out->cells[i] = (lth_cell){NULL, n == ABSENT ? LTH_CELL_ABSENT : -1};
         else
             out->cells[i] = (lth_cell){lth_rd_bytes(rd, n), n};
     }

@@ -13,7 +13,8 @@
  *   column   optional 1 | n_names 1 | name...
  *
  *   message  kind 1, then
- *   ROW        table 1 | row 4 | org | n_cells 2 | per cell: n 4 (all ones = NULL), bytes
+ *   ROW        table 1 | row 4 | org | n_cells 2 | per cell: n 4 (all ones = NULL, one less = no
+ *              such column), bytes
  *   TABLE_END  table 1 | fault 1 | correction 1 | detail | detail in English
  *   END        nothing
  *

@@ -98,6 +98,12 @@ lth_err lth_agent__defer_backs(agent_ctx *c);
 /** After the sweep: the rest. */
 lth_err lth_agent__defer_settle(agent_ctx *c);
 
+/* absent.c */
+/** First row of a scan: which columns the file lacks. */
+void lth_agent__absent_note(agent_ctx *c, const lth_cell *cells);
+/** A known row: fields without a column stay as they were. *same: so does all of it. */
+lth_err lth_agent__keep_absent(agent_ctx *c, bool *same);
+
 /* sweep.c */
 /** May this record, if the scan lacks it, end? *elsewhere: the file does not speak of its place. */
 lth_err lth_agent__may_end(agent_ctx *c, const uint8_t key[PRINT_SIZE], lth_slice value, bool *yes,

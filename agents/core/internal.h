@@ -33,6 +33,7 @@
 #define PRINT_SIZE         16u /**< Bytes kept of a hash of a key, a row, a natural key. */
 #define KEY_SIZE           (8u + 2u + PRINT_SIZE)
 #define TABLE_KEY_SIZE     (8u + 2u)
+#define STATE_HEAD         (4u + 8u) /**< Flags and time of a row as spool has it. */
 #define STATE_FIXED        (8u + 4u) /**< Upload and row, before what a row of spool has. */
 #define STREAM_KEY_SIZE    (16u + 8u)
 #define ENTRY_KEY_SIZE     (STREAM_KEY_SIZE + 4u + 8u)
@@ -176,6 +177,8 @@ typedef struct agent_scan {
     bool old_spilled;         /**< More rows went back than could be put off. */
     bool hold_gone, hold_old; /**< By a guard. */
     bool withdrawn;           /**< Held as a person said. */
+    bool lacks;               /**< The file has not all columns: */
+    uint64_t lacking[8];      /**< bit per column that it lacks. */
 } agent_scan;
 
 /** A file under way. Counts of what it changed add up over its readings. */

@@ -211,16 +211,17 @@ lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash)
 {
     agent_row *row = &c->self->row;
     lth_record_new *record = &c->self->record;
-    lth_err err = LTH_OK;
+    bool kept; /* a row that was put off was mapped once more */
+    lth_err err = lth_agent__keep_absent(c, &kept);
     lth_id id = row->old.record_id;
-    if (!row->known) {
+    if (err == LTH_OK && !row->known) {
         bool collides;
         err = identify(c, &id, &collides);
         if (err != LTH_OK || collides) {
             return err;
         }
     }
-    err = lth_agent__findings(c, &id);
+    err = err == LTH_OK ? lth_agent__findings(c, &id) : err;
     if (err == LTH_OK && clash) {
         err = lth_agent__finding_own(c, LTH_REFUSE_natural_key_taken, 0,
                                      "Khoá của hàng này đã thuộc bản ghi khác trong tệp.",
@@ -317,8 +318,12 @@ lth_err lth_agent__row_take(agent_ctx *c, lth_op op)
     if (err != LTH_OK || older) {
         return err;
     }
-    bool invalid = row->mapped.findings.errors > 0;
-    bool same = row->known && memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0 &&
+    bool invalid = row->mapped.findings.errors > 0, kept;
+    err = lth_agent__keep_absent(c, &kept);
+    if (err != LTH_OK) {
+        return err;
+    }
+    bool same = row->known && (kept || memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0) &&
                 (row->old.flags & MAP_CLASH) == 0;
     if (same && !c->scan->spooling && invalid == ((row->old.flags & MAP_INVALID) != 0)) {
         return keep(c);
@@ -428,7 +433,9 @@ lth_err lth_agent__on_row(agent_ctx *c, const lth_cell *cells, uint32_t number)
         lth_agent__fault(c, LTH_SCAN_too_many_rows, c->table->mapping->dataset->name);
         return LTH_OK;
     }
-    scan->info.rows++;
+    if (scan->info.rows++ == 0) {
+        lth_agent__absent_note(c, cells);
+    }
     if (!c->table->matched) {
         return on_keyed(c, cells, number);
     }

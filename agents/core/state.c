@@ -6,7 +6,6 @@
 #define JUDGED_NAME    "judged "
 #define JUDGED_SIZE    (sizeof JUDGED_NAME - 1 + TABLE_KEY_SIZE)
 #define JUDGED_AT_ONCE 500u
-#define STATE_HEAD     (4u + 8u) /* Flags and time of a row as spool has it. */
 
 bool lth_agent_state_values(lth_slice row, const lth_dataset *ds, uint64_t *upload,
                             uint32_t *number, lth_value *values)

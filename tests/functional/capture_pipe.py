@@ -71,6 +71,7 @@ def message(m):
     for _ in range(count):
         size, = struct.unpack_from(">I", m, at)
         at += 4
-        cells.append(None if size == 0xFFFFFFFF else m[at:at + size].decode())
-        at += 0 if size == 0xFFFFFFFF else size
+        nothing = size >= 0xFFFFFFFE  # no value; no such column
+        cells.append(None if nothing else m[at:at + size].decode())
+        at += 0 if nothing else size
     return {"kind": "row", "table": m[1], "row": row, "org": org.decode(), "cells": cells}

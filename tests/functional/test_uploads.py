@@ -481,3 +481,24 @@ def test_what_is_held_above_is_told_in_words(hosted):
     key = f"{(held := world.so.ask('held_list')[0])['accept_no']}/{held['index']}"
     assert world.so.cli("held", "reject", key, "--reason", "Sai lớp").returncode == 0
     kit.wait_until(lambda: sorted(f[1] for f in told()) == ["missing_reference"] * 2 + ["rejected"], told)
+
+
+def test_a_column_that_a_file_lacks_changes_nothing(hosted):
+    """A list without telephones and parents says nothing about them: what was sent before stays."""
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=3)
+    more = ["Điện thoại cha", "Họ tên cha", "Số định danh cá nhân"]
+    wide = [[*book.headers, *more]] + [
+        [*(row[h] for h in book.headers), f"000000000{i}", f"Cha Thứ {i}", f"99921700000{i}"]
+        for i, row in enumerate(book.rows)]
+    world.host.wait_upload("t01", world.host.hand_in("t01", "1.xlsx", s.xlsx_of(wide)))
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    book.rows[0]["Dân tộc"] = "Tày" if book.rows[0]["Dân tộc"] != "Tày" else "Kinh"
+    name = world.host.hand_in("t01", "2.xlsx", book.xlsx())
+    world.host.wait_upload("t01", name)
+    assert counts_of(world.table("t01", name)) == {"rows": 3, "changed": 1, "same": 2}
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    for i, row in enumerate(book.rows):
+        shown = world.so.fields("pupil", "t01", row["Mã học sinh"])
+        assert shown["father_phone"] == f"000000000{i}" and shown["national_id"] == f"99921700000{i}", shown
+        assert f"Cha Thứ {i}" in shown["guardians"]

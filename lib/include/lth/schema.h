@@ -245,6 +245,8 @@ typedef struct lth_mapping {
 /** Begins a cell of a workbook that holds no value: behind it the error that the cell shows, or "="
  * for a formula that was never calculated. No field takes it. */
 #define LTH_CELL_NO_VALUE 0x1Au
+/** n of a cell whose column the file does not have at all: NULL that says nothing. */
+#define LTH_CELL_ABSENT (-2)
 /** One row's cells: n < 0 is NULL. */
 typedef struct lth_cell {
     const uint8_t *p;

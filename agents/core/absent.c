@@ -1,0 +1,145 @@
+#include "internal.h"
+
+/* A file that lacks an optional column says nothing about it: what the record had there stays. */
+
+void lth_agent__absent_note(agent_ctx *c, const lth_cell *cells)
+{
+    agent_scan *scan = c->scan;
+    for (uint32_t i = 0; i < c->table->mapping->n_columns; i++) {
+        if (cells[i].n == LTH_CELL_ABSENT) {
+            scan->lacking[i / 64] |= UINT64_C(1) << (i % 64);
+            scan->lacks = true;
+        }
+    }
+}
+
+static bool is_absent(const agent_scan *scan, int32_t column)
+{
+    return column >= 0 && (scan->lacking[column / 64] >> (column % 64) & 1) != 0;
+}
+
+/* No column of the field is there; a list's items count together. */
+static bool field_absent(const agent_scan *scan, const lth_map_field *field)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < field->n_items; i++) {
+        for (uint32_t f = 0; f < field->items[i].n_fields; f++) {
+            int32_t column = field->items[i].fields[f].column;
+            if (column >= 0 && !is_absent(scan, column)) {
+                return false;
+            }
+            any = any || column >= 0;
+        }
+    }
+    return any || is_absent(scan, field->column);
+}
+
+/* The record as it stood, as a view. */
+static bool view_of(lth_slice state, const lth_dataset *ds, lth_record_view *out)
+{
+    lth_rd rd = lth_rd_of(state);
+    memset(out, 0, sizeof *out);
+    (void)lth_rd_bytes(&rd, STATE_FIXED + STATE_HEAD);
+    out->header.dataset = ds->number;
+    out->n_groups = lth_rd8(&rd);
+    for (uint32_t i = 0; i < out->n_groups && i < LTH_GROUPS_MAX && !rd.bad; i++) {
+        out->groups[i].number = lth_rd16(&rd);
+        out->groups[i].shown = true;
+        size_t n = lth_rd32(&rd);
+        out->groups[i].value = lth_slice_of(lth_rd_bytes(&rd, n), n);
+    }
+    return out->n_groups <= LTH_GROUPS_MAX && lth_rd_done(&rd);
+}
+
+/* One group again, with values of the record where the file has none; into the row's arena. */
+static lth_err encode(agent_ctx *c, const lth_group *group, const lth_value *values, lth_slice *out)
+{
+    const lth_dataset *ds = c->table->mapping->dataset;
+    lth_value *own = lth_arena_alloc(c->self->rows, (group->n_fields + 1u) * sizeof *own);
+    lth_buf bytes;
+    if (own == NULL) {
+        return LTH_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < group->n_fields; i++) {
+        own[i] = values[lth_dataset_field_name(ds, group->fields[i]->name) - ds->fields];
+    }
+    lth_buf_init(&bytes, LTH_RECORD_MAX);
+    lth_err err = lth_group_encode(&bytes, group, own);
+    const uint8_t *copy = err == LTH_OK ? lth_arena_copy(c->self->rows, bytes.p, bytes.n) : NULL;
+    *out = lth_slice_of(copy, bytes.n);
+    lth_buf_fini(&bytes);
+    return err != LTH_OK || copy != NULL ? err : LTH_E_NOMEM;
+}
+
+static lth_err fill(agent_ctx *c, const lth_value *before)
+{
+    const lth_mapping *mapping = c->table->mapping;
+    const lth_dataset *ds = mapping->dataset;
+    lth_record_new *record = &c->self->record;
+    lth_value values[LTH_FIELDS_MAX];
+    memcpy(values, c->self->row.mapped.values, ds->n_fields * sizeof *values);
+    for (uint32_t i = 0; i < mapping->n_fields; i++) {
+        if (field_absent(c->scan, &mapping->fields[i])) {
+            size_t index = (size_t)(mapping->fields[i].field - ds->fields);
+            values[index] = before[index];
+        }
+    }
+    lth_err err = LTH_OK;
+    for (uint32_t i = 0; i < record->n_groups && err == LTH_OK; i++) {
+        const lth_group *group = lth_dataset_group(ds, record->groups[i].number);
+        LTH_ASSERT(group != NULL);
+        err = encode(c, group, values, &record->groups[i].value);
+    }
+    return err;
+}
+
+/* Keys that the file could not tell are those of the record still. */
+static void keep_prints(agent_row *row)
+{
+    for (uint32_t i = 0; i < PRINTS_MAX; i++) {
+        uint16_t bit = (uint16_t)(1u << i);
+        if ((row->prints.has & bit) == 0 && (row->old.prints.has & bit) != 0) {
+            row->prints.has |= bit;
+            memcpy(row->prints.of[i], row->old.prints.of[i], PRINT_SIZE);
+        }
+    }
+}
+
+static bool equal(const lth_record_new *record, const lth_record_view *before)
+{
+    bool same = record->n_groups == before->n_groups;
+    for (uint32_t i = 0; i < record->n_groups && same; i++) {
+        same = record->groups[i].number == before->groups[i].number &&
+               lth_slice_equal(record->groups[i].value, before->groups[i].value);
+    }
+    return same;
+}
+
+lth_err lth_agent__keep_absent(agent_ctx *c, bool *same)
+{
+    agent_row *row = &c->self->row;
+    const lth_dataset *ds = c->table->mapping->dataset;
+    lth_record_view before;
+    lth_value values[LTH_FIELDS_MAX];
+    uint64_t shown[(LTH_FIELDS_MAX + 63) / 64];
+    uint8_t key[KEY_SIZE];
+    lth_slice state;
+    *same = false;
+    if (!c->scan->lacks || !row->known || !c->table->kept) {
+        return LTH_OK;
+    }
+    lth_err err = lth_get(
+        c->txn, LTH_A_state,
+        lth_agent__key(key, &c->school->conf->org, ds->number, row->old.record_id.b), &state);
+    if (err != LTH_OK) {
+        return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+    }
+    if (!view_of(state, ds, &before)) {
+        return LTH_E_STORE_CORRUPT;
+    }
+    lth_row_values_read(ds, &before, values, shown);
+    keep_prints(row);
+    err = fill(c, values);
+    *same = err == LTH_OK && equal(&c->self->record, &before);
+    return err;
+}
