@@ -244,7 +244,7 @@ typedef struct lth_agent_env {
     uint32_t n_schools;
     uint32_t live_ms; /**< After a round of a school that sealed live batches, its next round waits
                          this long. */
-    uint32_t scans_max;       /**< Rounds under way at once; 1..8. */
+    uint32_t scans_max;       /**< Rounds of databases under way at once; 1..8. */
     uint32_t keep_days;       /**< >= 35 */
     const lth_schema *schema; /**< Its dict_ver goes into batch headers and LINK_HELLO. */
     uint32_t gone_percent;    /**< Guard: more of a table's records gone in one scan, and at least
