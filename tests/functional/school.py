@@ -165,9 +165,11 @@ class School:
         return self.random.choice(ids) if ids else None
 
     def change(self, db):
-        """One random change of one pupil: arrival, correction, new marks, or leaving."""
+        """One random change of one pupil: arrival, correction, new marks, or leaving. A few pupils always
+        stay: an emptied source waits for a person's word."""
         r, i = self.random, self.any_id(db)
-        kind = r.choice(("insert", "name", "phone", "mark", "delete")) if i else "insert"
+        few = db.execute("SELECT count(*) FROM hoc_sinh").fetchone()[0] < 4
+        kind = r.choice(("insert", "name", "phone", "mark", "delete")) if i and not few else "insert"
         if kind == "insert":
             self.insert(db)
         elif kind == "name":
