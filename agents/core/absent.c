@@ -105,17 +105,7 @@ static void keep_prints(agent_row *row)
     }
 }
 
-static bool equal(const lth_record_new *record, const lth_record_view *before)
-{
-    bool same = record->n_groups == before->n_groups;
-    for (uint32_t i = 0; i < record->n_groups && same; i++) {
-        same = record->groups[i].number == before->groups[i].number &&
-               lth_slice_equal(record->groups[i].value, before->groups[i].value);
-    }
-    return same;
-}
-
-lth_err lth_agent__keep_absent(agent_ctx *c, bool *same)
+lth_err lth_agent__keep_absent(agent_ctx *c)
 {
     agent_row *row = &c->self->row;
     const lth_dataset *ds = c->table->mapping->dataset;
@@ -124,7 +114,6 @@ lth_err lth_agent__keep_absent(agent_ctx *c, bool *same)
     uint64_t shown[(LTH_FIELDS_MAX + 63) / 64];
     uint8_t key[KEY_SIZE];
     lth_slice state;
-    *same = false;
     if (!c->scan->lacks || !row->known || !c->table->kept) {
         return LTH_OK;
     }
@@ -139,7 +128,5 @@ lth_err lth_agent__keep_absent(agent_ctx *c, bool *same)
     }
     lth_row_values_read(ds, &before, values, shown);
     keep_prints(row);
-    err = fill(c, values);
-    *same = err == LTH_OK && equal(&c->self->record, &before);
-    return err;
+    return fill(c, values);
 }

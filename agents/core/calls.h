@@ -101,8 +101,8 @@ lth_err lth_agent__defer_settle(agent_ctx *c);
 /* absent.c */
 /** First row of a scan: which columns the file lacks. */
 void lth_agent__absent_note(agent_ctx *c, const lth_cell *cells);
-/** A known row: fields without a column stay as they were. *same: so does all of it. */
-lth_err lth_agent__keep_absent(agent_ctx *c, bool *same);
+/** A known row about to be sent: fields without a column stay as they were. */
+lth_err lth_agent__keep_absent(agent_ctx *c);
 
 /* sweep.c */
 /** May this record, if the scan lacks it, end? *elsewhere: the file does not speak of its place. */

@@ -211,8 +211,7 @@ lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash)
 {
     agent_row *row = &c->self->row;
     lth_record_new *record = &c->self->record;
-    bool kept; /* a row that was put off was mapped once more */
-    lth_err err = lth_agent__keep_absent(c, &kept);
+    lth_err err = lth_agent__keep_absent(c);
     lth_id id = row->old.record_id;
     if (err == LTH_OK && !row->known) {
         bool collides;
@@ -318,12 +317,8 @@ lth_err lth_agent__row_take(agent_ctx *c, lth_op op)
     if (err != LTH_OK || older) {
         return err;
     }
-    bool invalid = row->mapped.findings.errors > 0, kept;
-    err = lth_agent__keep_absent(c, &kept);
-    if (err != LTH_OK) {
-        return err;
-    }
-    bool same = row->known && (kept || memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0) &&
+    bool invalid = row->mapped.findings.errors > 0;
+    bool same = row->known && memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0 &&
                 (row->old.flags & MAP_CLASH) == 0;
     if (same && !c->scan->spooling && invalid == ((row->old.flags & MAP_INVALID) != 0)) {
         return keep(c);
