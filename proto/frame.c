@@ -243,6 +243,9 @@ static void put_held(packing *to, const lth_frame *frame)
     to->held.field = from->field;
     to->held.tier_org = bytes_of_id(&from->tier_org);
     to->held.rule = from->rule;
+    to->held.by = bytes_of_slice(from->by);
+    to->held.why = bytes_of_slice(from->why);
+    to->held.decided_ms = from->decided_ms;
     to->frame.held = &to->held;
 }
 
@@ -428,7 +431,7 @@ static void get_head_answer(lth_frame *frame, const pb_frame *pb, const lth_prot
 
 static void get_held(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *scan)
 {
-    (void)scan;
+    enum { BY = 13, WHY };
     lth_frame_held *to = &frame->held;
     get_id(&to->origin, pb->held->origin);
     to->stream = pb->held->stream;
@@ -442,6 +445,9 @@ static void get_held(lth_frame *frame, const pb_frame *pb, const lth_proto_scan 
     to->field = (uint16_t)pb->held->field;
     get_id(&to->tier_org, pb->held->tier_org);
     to->rule = (uint16_t)pb->held->rule;
+    to->by = scan->top[BY].bytes;
+    to->why = scan->top[WHY].bytes;
+    to->decided_ms = pb->held->decided_ms;
 }
 
 static void get_bye(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *scan)

@@ -129,6 +129,7 @@ typedef struct lth_held_row {
     lth_id tier_org; /**< Who held it. */
     uint16_t rule;   /**< Rule or reference, or 0. */
     lth_wait wait;
+    uint64_t decided_no; /**< Act of the person who rejected it here, or 0: lth_decided_read(). */
 } lth_held_row;
 
 /** A rule that a merged record does not meet, or a record it names that is not there. Kept at the
@@ -152,10 +153,8 @@ size_t lth_record_row_encode(uint8_t out[LTH_RECORD_ROW_FIXED],
 bool lth_record_row_decode(lth_record_row *out, lth_slice in);
 #define LTH_HELD_ROW_MAX 128u
 size_t lth_held_row_encode(uint8_t out[LTH_HELD_ROW_MAX], const lth_held_row *row);
-/** Also rows of 84 bytes, written before there were rules. */
+/** Also rows of 84 bytes, written before there were rules, and of 105, before acts were named. */
 bool lth_held_row_decode(lth_held_row *out, lth_slice in);
-#define LTH_BY_MAX          100u /**< Bytes of who decided. */
-#define LTH_WHY_MAX         500u /**< Bytes of the reason. */
 #define LTH_WARNING_ROW_MAX (32u + LTH_BY_MAX + LTH_WHY_MAX)
 size_t lth_warning_row_encode(uint8_t out[LTH_WARNING_ROW_MAX], const lth_warning_row *row);
 bool lth_warning_row_decode(lth_warning_row *out, lth_slice in);
@@ -167,6 +166,14 @@ typedef enum lth_act_kind {
                              place of the list, n = 0. */
     LTH_ACT_RELEASE = 2   /**< A release statement, as signed. */
 } lth_act_kind;
+
+/** Who decided about records, why and when: of an act of kind DECISION, slices into the store. */
+typedef struct lth_decided_by {
+    lth_slice by, why;
+    uint64_t when_ms;
+} lth_decided_by;
+/** LTH_OK, all empty when @p decided_no is 0; LTH_E_STORE_*. */
+LTH_MUST_USE lth_err lth_decided_read(lth_decided_by *out, lth_txn *txn, uint64_t decided_no);
 
 /* ---- checking, on worker threads ---- */
 

@@ -1,8 +1,9 @@
 #include "internal.h"
 
-#define HEAD_BYTES 136u
-#define HELD_BYTES 105u
-#define HELD_SHORT 84u /* Without rule and wait. */
+#define HEAD_BYTES  136u
+#define HELD_BYTES  113u
+#define HELD_BEFORE 105u /* Without the act. */
+#define HELD_SHORT  84u  /* Without rule and wait. */
 
 static void put_id(lth_wr *wr, const lth_id *id)
 {
@@ -111,6 +112,7 @@ size_t lth_held_row_encode(uint8_t out[LTH_HELD_ROW_MAX], const lth_held_row *ro
     lth_wr8(&wr, (uint8_t)row->wait.kind);
     lth_wr16(&wr, row->wait.dataset);
     lth_wr_bytes(&wr, row->wait.hash, sizeof row->wait.hash);
+    lth_wr64(&wr, row->decided_no);
     LTH_ASSERT(!wr.bad && lth_wr_size(&wr) == HELD_BYTES);
     return HELD_BYTES;
 }
@@ -137,6 +139,7 @@ bool lth_held_row_decode(lth_held_row *out, lth_slice in)
     out->wait.kind = (lth_wait_kind)wait;
     out->wait.dataset = lth_rd16(&rd);
     lth_rd_copy(&rd, out->wait.hash, sizeof out->wait.hash);
+    out->decided_no = in.n == HELD_BEFORE ? 0 : lth_rd64(&rd);
     return lth_rd_done(&rd) && wait <= LTH_WAIT_FREE;
 }
 

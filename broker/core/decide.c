@@ -28,6 +28,31 @@ static void sort(lth_decision *d)
     }
 }
 
+lth_err lth_decided_read(lth_decided_by *out, lth_txn *txn, uint64_t decided_no)
+{
+    uint8_t key[8];
+    lth_slice value;
+    *out = (lth_decided_by){.when_ms = 0};
+    if (decided_no == 0) {
+        return LTH_OK;
+    }
+    lth_put64(key, decided_no);
+    lth_err err = lth_get(txn, LTH_T_act, lth_slice_of(key, sizeof key), &value);
+    if (err != LTH_OK) {
+        return err == LTH_E_NOT_FOUND ? LTH_E_STORE_CORRUPT : err;
+    }
+    lth_rd rd = lth_rd_of(value);
+    bool fits = lth_rd8(&rd) == LTH_ACT_DECISION;
+    out->when_ms = lth_rd64(&rd);
+    fits = lth_rd8(&rd) == LTH_DECIDE_REJECT && fits;
+    (void)lth_rd_bytes(&rd, (size_t)12 * lth_rd32(&rd));
+    out->by.n = lth_rd8(&rd);
+    out->by.p = lth_rd_bytes(&rd, out->by.n);
+    out->why.n = lth_rd16(&rd);
+    out->why.p = lth_rd_bytes(&rd, out->why.n);
+    return fits && lth_rd_done(&rd) ? LTH_OK : LTH_E_STORE_CORRUPT;
+}
+
 /* Which of them are open, and held by this node? */
 static lth_err look(lth_broker *self, lth_txn *txn, lth_decision *d, uint32_t *n)
 {
@@ -66,8 +91,10 @@ static lth_err write_act(lth_broker *self, lth_txn *txn, lth_now now, const lth_
     return lth_broker__act(self, txn, now, LTH_ACT_DECISION, parts, 6);
 }
 
-/* They stay out, with the reason that a person said no, until their next version. */
-static lth_err reject(lth_broker *self, lth_txn *txn, lth_now now, uint64_t accept_no)
+/* They stay out, with the reason that a person said no (act @p decided_no), until their next
+ * version. */
+static lth_err reject(lth_broker *self, lth_txn *txn, lth_now now, uint64_t accept_no,
+                      uint64_t decided_no)
 {
     lth_frame_batch frame;
     broker_batch b = {.txn = txn, .now = now, .accept_no = accept_no, .again = AGAIN_RETRIED};
@@ -76,7 +103,7 @@ static lth_err reject(lth_broker *self, lth_txn *txn, lth_now now, uint64_t acce
     for (uint32_t i = 0; i < b.c->n_records && b.org != NULL; i++) {
         if (self->merge.pick[i] != 0) {
             index[n++] = i;
-            TRY(lth_broker__hold_because(self, &b, i, LTH_REFUSE_rejected));
+            TRY(lth_broker__hold_because(self, &b, i, LTH_REFUSE_rejected, decided_no));
         }
     }
     return b.entry && n > 0
@@ -86,7 +113,7 @@ static lth_err reject(lth_broker *self, lth_txn *txn, lth_now now, uint64_t acce
 
 /* The run of one batch that begins at @p i. */
 static lth_err decide_batch(lth_broker *self, lth_txn *txn, lth_now now, lth_decision *d,
-                            uint32_t *i)
+                            uint32_t *i, uint64_t decided_no)
 {
     uint64_t accept_no = d->holds[*i].accept_no;
     uint32_t n = 0;
@@ -101,7 +128,7 @@ static lth_err decide_batch(lth_broker *self, lth_txn *txn, lth_now now, lth_dec
         return LTH_OK;
     }
     return d->what == LTH_DECIDE_REJECT
-               ? reject(self, txn, now, accept_no)
+               ? reject(self, txn, now, accept_no, decided_no)
                : lth_broker__again(self, txn, now, accept_no, AGAIN_RETRIED);
 }
 
@@ -135,8 +162,9 @@ lth_err lth_broker__decide(lth_broker *self, lth_txn *txn, lth_now now, lth_deci
         return LTH_OK;
     }
     TRY(write_act(self, txn, now, decision, n));
+    uint64_t decided_no = self->accept_no;
     for (uint32_t i = 0; i < decision->n;) {
-        TRY(decide_batch(self, txn, now, decision, &i));
+        TRY(decide_batch(self, txn, now, decision, &i, decided_no));
     }
     return tell_results(txn, decision);
 }

@@ -20,7 +20,21 @@ static void hold_key(const broker_batch *b, const lth_checked_record *r, uint16_
     lth_broker__key_record(key, r->dataset, &id, range ? SLOT_RANGE : r->slot);
 }
 
-static lth_err tell(lth_broker *self, lth_peer to, const lth_held_row *row, uint32_t index)
+/* What a person said about it; version 2 has no place for that. */
+static lth_err add_decision(lth_broker *self, lth_txn *txn, const lth_held_row *row,
+                            lth_frame_held *held)
+{
+    lth_decided_by decided;
+    TRY(lth_decided_read(&decided, txn, row->decided_no));
+    held->by = decided.by;
+    held->why = decided.why;
+    held->decided_ms = decided.when_ms;
+    TRY(lth_broker__keep(self, &held->by));
+    return lth_broker__keep(self, &held->why);
+}
+
+static lth_err tell(lth_broker *self, lth_txn *txn, lth_peer to, const lth_held_row *row,
+                    uint32_t index)
 {
     if (to == LTH_PEER_PARENT || !lth_id_equal(&row->tier_org, &self->env.org)) {
         return LTH_OK; /* Nobody listens, or its school heard of it from the broker that held it. */
@@ -41,7 +55,8 @@ static lth_err tell(lth_broker *self, lth_peer to, const lth_held_row *row, uint
                                 .group = row->group,
                                 .field = row->field,
                                 .tier_org = row->tier_org,
-                                .rule = peer->version < 2 ? 0 : row->rule}};
+                                .rule = row->rule}};
+    TRY(peer->version < 3 ? LTH_OK : add_decision(self, txn, row, &frame.held));
     return lth_broker__send(self, to, &frame);
 }
 
@@ -97,7 +112,8 @@ static lth_err close_open(lth_broker *self, broker_batch *b, const uint8_t key[2
     self->held--;
     b->head.held--;
     open->row.code = LTH_REFUSE_none;
-    return tell(self, listener(b), &open->row, lth_get32(open->place + 8));
+    open->row.decided_no = 0;
+    return tell(self, b->txn, listener(b), &open->row, lth_get32(open->place + 8));
 }
 
 static void make_row(const lth_broker *self, const broker_batch *b, uint32_t index,
@@ -135,7 +151,8 @@ static lth_err put_row(lth_broker *self, broker_batch *b, const uint8_t place[12
 static bool same_reason(const lth_held_row *a, const lth_held_row *b)
 {
     return a->code == b->code && a->rule == b->rule && a->group == b->group &&
-           a->field == b->field && lth_id_equal(&a->tier_org, &b->tier_org);
+           a->field == b->field && a->decided_no == b->decided_no &&
+           lth_id_equal(&a->tier_org, &b->tier_org);
 }
 
 /* It stays open, perhaps for another reason. */
@@ -144,8 +161,9 @@ static lth_err hold_still(lth_broker *self, broker_batch *b, const open_hold *op
 {
     TRY(lth_broker__wanted_del(b->txn, &open->row.wait, open->place));
     TRY(put_row(self, b, open->place, row));
-    return same_reason(&open->row, row) ? LTH_OK
-                                        : tell(self, listener(b), row, lth_get32(open->place + 8));
+    return same_reason(&open->row, row)
+               ? LTH_OK
+               : tell(self, b->txn, listener(b), row, lth_get32(open->place + 8));
 }
 
 lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index)
@@ -157,6 +175,9 @@ lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index)
     hold_key(b, &b->c->records[index], (uint16_t)row.code, key);
     TRY(find_open(b, key, &open));
     int order = open.found ? open_against(&open, b, index) : -1;
+    if (order == 0 && row.code == LTH_REFUSE_rejected) {
+        row.decided_no = open.row.decided_no;
+    }
     if (order >= 0) {
         return order > 0 ? LTH_OK : hold_still(self, b, &open, &row);
     }
@@ -169,7 +190,7 @@ lth_err lth_broker__hold(lth_broker *self, broker_batch *b, uint32_t index)
                    lth_slice_of(place, sizeof place), LTH_PUT));
     self->held++;
     b->head.held++;
-    return tell(self, listener(b), &row, index);
+    return tell(self, b->txn, listener(b), &row, index);
 }
 
 lth_err lth_broker__held_at(lth_txn *txn, uint64_t accept_no, uint32_t index, lth_held_row *out,
@@ -188,7 +209,7 @@ lth_err lth_broker__held_at(lth_txn *txn, uint64_t accept_no, uint32_t index, lt
 }
 
 lth_err lth_broker__hold_because(lth_broker *self, broker_batch *b, uint32_t index,
-                                 lth_refusal code)
+                                 lth_refusal code, uint64_t decided_no)
 {
     open_hold open;
     lth_held_row row;
@@ -199,6 +220,7 @@ lth_err lth_broker__hold_because(lth_broker *self, broker_batch *b, uint32_t ind
     }
     row = open.row;
     row.code = code;
+    row.decided_no = decided_no;
     row.wait = (lth_wait){0};
     return hold_still(self, b, &open, &row);
 }
@@ -285,7 +307,7 @@ static lth_err repeat(lth_broker *self, lth_txn *txn, const broker_origin *origi
     }
     TRY(err);
     bool own = lth_id_equal(&row.origin, &origin->id) && row.stream == origin->stream;
-    return own ? tell(self, origin->peer, &row, index) : LTH_OK;
+    return own ? tell(self, txn, origin->peer, &row, index) : LTH_OK;
 }
 
 /* Before the first hold that this origin has of @p dataset. */

@@ -377,9 +377,9 @@ lth_err lth_broker__unhold(lth_broker *self, broker_batch *b, uint32_t index);
 /** The open hold of exactly this record of a batch. */
 lth_err lth_broker__held_at(lth_txn *txn, uint64_t accept_no, uint32_t index, lth_held_row *out,
                             bool *found);
-/** An open hold stays, for another reason. */
+/** An open hold stays, for another reason; by that act, when a person said so. */
 lth_err lth_broker__hold_because(lth_broker *self, broker_batch *b, uint32_t index,
-                                 lth_refusal code);
+                                 lth_refusal code, uint64_t decided_no);
 /** Close the hold of exactly this record, if it is open. */
 lth_err lth_broker__unhold_own(lth_broker *self, broker_batch *b, uint32_t index);
 /** A RANGE closes the holds of the records in (lo, hi] that its batch does not name, and of other

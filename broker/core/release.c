@@ -233,7 +233,7 @@ static lth_err apply(lth_broker *self, lth_txn *txn, lth_now now, uint64_t accep
         memset(self->merge.pick, 0, sizeof self->merge.pick);
         TRY(loaded ? LTH_OK : lth_broker__stored(self, &b, &frame));
         loaded = true;
-        TRY(b.org != NULL ? lth_broker__hold_because(self, &b, r->index[i], code) : LTH_OK);
+        TRY(b.org != NULL ? lth_broker__hold_because(self, &b, r->index[i], code, 0) : LTH_OK);
     }
     return LTH_OK;
 }

@@ -159,7 +159,12 @@ static lth_err pass_held(lth_broker *self, const lth_frame *frame)
         return LTH_OK;
     }
     lth_frame down = *frame;
-    down.held.rule = peer->version < 2 ? 0 : down.held.rule;
+    if (peer->version < 3) {
+        down.held.by = down.held.why = (lth_slice){0};
+        down.held.decided_ms = 0;
+    }
+    TRY(lth_broker__keep(self, &down.held.by));
+    TRY(lth_broker__keep(self, &down.held.why));
     return lth_broker__send(self, peer->handle, &down);
 }
 

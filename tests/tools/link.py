@@ -33,7 +33,7 @@ sys.path.insert(0, str(SOURCE / "tests/golden"))
 import lthverify as v  # noqa: E402
 
 PATIENCE_S = float(os.environ.get("LTH_PATIENCE", "60"))
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2  # the one before ours: brokers speak it to nodes below them
 ROLES = {"agent": 1, "host": 2, "broker": 3}
 LIVE, REPAIR, SNAPSHOT = range(3)
 STATE, DELETION, ERASURE, REKEY, RANGE = range(1, 6)

@@ -211,6 +211,10 @@ static void keep(lth_frame *frame)
     case LTH_FRAME_REJECT:
         copy(&frame->reject.detail);
         break;
+    case LTH_FRAME_HELD:
+        copy(&frame->held.by);
+        copy(&frame->held.why);
+        break;
     case LTH_FRAME_CERTS:
         for (uint32_t i = 0; i < frame->certs.n; i++) {
             copy(&frame->certs.pairs[i].leaf);
@@ -295,16 +299,21 @@ void node_timer(node *self, uint64_t ms)
     node_event(self, &event);
 }
 
-void node_greet(node *self, uint32_t org)
+void node_greet_as(node *self, uint32_t org, uint32_t version)
 {
     lth_frame frame = {.kind = LTH_FRAME_LINK_HELLO,
-                       .link_hello = {.version = LTH_PROTOCOL_VERSION,
+                       .link_hello = {.version = version,
                                       .node_org = test_org(org),
                                       .incarnation = org,
                                       .role = role_of(org),
                                       .clock_ms = START_MS}};
     node_frame(self, org, &frame);
     assert_non_null(node_take(self, PEER_OF(org), LTH_FRAME_LINK_RESUME));
+}
+
+void node_greet(node *self, uint32_t org)
+{
+    node_greet_as(self, org, LTH_PROTOCOL_VERSION);
 }
 
 const lth_frame *node_take(node *self, lth_peer to, lth_frame_kind kind)

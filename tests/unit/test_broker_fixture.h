@@ -61,6 +61,8 @@ void node_frame(node *self, uint32_t org, const lth_frame *frame);
 void node_timer(node *self, uint64_t ms);
 /** LINK_HELLO of a peer; takes the answer. */
 void node_greet(node *self, uint32_t org);
+/** The same by a peer that speaks another version. */
+void node_greet_as(node *self, uint32_t org, uint32_t version);
 /** First frame of that kind sent to a peer and not taken yet, or NULL. Takes it. */
 const lth_frame *node_take(node *self, lth_peer to, lth_frame_kind kind);
 uint32_t node_count(const node *self, lth_peer to, lth_frame_kind kind);

@@ -331,6 +331,119 @@ static void rejected_stays_out_until_its_next_version(void **state)
     expect_lives(OTHER, 1, true);
 }
 
+/* What a rejection says of who and why, and its code. */
+static void expect_said(lth_frame_held held, const char *by, const char *why, uint64_t ms)
+{
+    assert_int_equal(held.code, LTH_REFUSE_rejected);
+    assert_true(lth_slice_equal(held.by, lth_slice_of(by, strlen(by))));
+    assert_true(lth_slice_equal(held.why, lth_slice_of(why, strlen(why))));
+    assert_int_equal(held.decided_ms, ms);
+}
+
+static uint64_t reject(const char *by, const char *why)
+{
+    decision = (lth_decision){.what = LTH_DECIDE_REJECT,
+                              .by = lth_slice_of(by, strlen(by)),
+                              .why = lth_slice_of(why, strlen(why)),
+                              .n = 1};
+    decision.holds[0].accept_no = 1;
+    lth_event event = {.kind = LTH_EVENT_DECIDE, .decision = &decision};
+    node_event(&province, &event);
+    uint64_t ms = province.now.wall_ms;
+    settle_all();
+    assert_int_equal(decision.holds[0].result, LTH_DECIDED_DONE);
+    return ms;
+}
+
+/* The school comes back and hears again what is held. */
+static void greet_again(uint32_t version)
+{
+    lth_id id = test_org(ORG_A);
+    lth_frame hello = {.kind = LTH_FRAME_HELLO,
+                       .hello = {.origin = id, .head = a.at, .session = 2}};
+    node_greet_as(&province, ORG_A, version);
+    node_frame(&province, ORG_A, &hello);
+}
+
+static void a_rejection_says_who_and_why(void **state)
+{
+    (void)state;
+    SEND({.id = 1, .natural = "1", .study = "bad"});
+    assert_int_equal(told().by.n, 0);
+    uint64_t ms = reject("co Lan", "another school's pupil");
+    expect_said(told(), "co Lan", "another school's pupil", ms);
+    ms = reject("thay An", "no paper");
+    expect_said(told(), "thay An", "no paper", ms);
+
+    greet_again(LTH_PROTOCOL_VERSION);
+    expect_said(told(), "thay An", "no paper", ms);
+    greet_again(LTH_PROTOCOL_VERSION - 1); /* Hears the code, and no more. */
+    expect_said(told(), "", "", 0);
+    node_restart(&province);
+    link_up(&province, &ministry);
+    greet_again(LTH_PROTOCOL_VERSION);
+    expect_said(told(), "thay An", "no paper", ms);
+
+    assert_int_equal(decide(&province, LTH_DECIDE_RETRY, 1, 0), LTH_DECIDED_HELD);
+    lth_frame_held held = told();
+    assert_int_equal(held.code, LTH_REFUSE_broken_rule);
+    assert_int_equal(held.by.n + held.why.n, 0);
+    (void)reject("co Lan", "still");
+    (void)told();
+    SEND({.id = 1, .natural = "1", .study = "fine"});
+    held = told();
+    assert_int_equal(held.code, LTH_REFUSE_none);
+    assert_int_equal(held.by.n + held.why.n + held.decided_ms, 0);
+    expect_open(0);
+}
+
+/* What is longest fits, and so does a row that names no act. */
+static void rows_of_before_name_no_act(void **state)
+{
+    (void)state;
+    uint8_t value[LTH_HELD_ROW_MAX];
+    lth_held_row row = {.code = LTH_REFUSE_rejected, .rule = 9, .decided_no = 77}, back;
+    size_t n = lth_held_row_encode(value, &row);
+    assert_true(lth_held_row_decode(&back, lth_slice_of(value, n)));
+    assert_int_equal(back.decided_no, 77);
+    assert_true(lth_held_row_decode(&back, lth_slice_of(value, n - 8)));
+    assert_int_equal(back.decided_no, 0);
+    assert_int_equal(back.rule, 9);
+    assert_false(lth_held_row_decode(&back, lth_slice_of(value, n - 1)));
+    char by[LTH_BY_MAX + 1] = {0}, why[LTH_WHY_MAX + 1] = {0};
+    memset(by, 'b', LTH_BY_MAX);
+    memset(why, 'w', LTH_WHY_MAX);
+    SEND({.id = 1, .natural = "1", .study = "bad"});
+    (void)told();
+    uint64_t ms = reject(by, why);
+    expect_said(told(), by, why, ms);
+}
+
+/* A broker between a tier that rejected and the school passes on what the school can read. */
+static void a_rejection_from_above_passes_through(void **state)
+{
+    (void)state;
+    lth_frame held = {.kind = LTH_FRAME_HELD,
+                      .held = {.origin = test_org(ORG_A),
+                               .epoch = 1,
+                               .seq = 1,
+                               .code = LTH_REFUSE_rejected,
+                               .tier_org = test_org(ORG_MINISTRY),
+                               .by = lth_slice_of("Bo", 2),
+                               .why = lth_slice_of("twice", 5),
+                               .decided_ms = 9}};
+    lth_event event = {.kind = LTH_EVENT_FRAME,
+                       .peer = LTH_PEER_PARENT,
+                       .user = test_org(ORG_MINISTRY),
+                       .role = LTH_ROLE_BROKER,
+                       .frame = &held};
+    node_event(&province, &event);
+    expect_said(told(), "Bo", "twice", 9);
+    greet_again(LTH_PROTOCOL_VERSION - 1);
+    node_event(&province, &event);
+    expect_said(told(), "", "", 0);
+}
+
 static void retry_of_what_is_still_wrong(void **state)
 {
     (void)state;
@@ -548,6 +661,9 @@ int main(void)
                                        TEST(broken_rule_names_itself_and_heals_by_reload),
                                        TEST(natural_key_gets_free),
                                        TEST(rejected_stays_out_until_its_next_version),
+                                       TEST(a_rejection_says_who_and_why),
+                                       TEST(rows_of_before_name_no_act),
+                                       TEST(a_rejection_from_above_passes_through),
                                        TEST(retry_of_what_is_still_wrong),
                                        TEST(mass_deletion_waits_for_a_person),
                                        TEST(loss_spread_over_chunks_is_seen),

@@ -34,6 +34,10 @@ static size_t slices_of(const lth_frame *frame, lth_slice out[2 * LTH_CERTS_MAX]
     case LTH_FRAME_REJECT:
         out[n++] = frame->reject.detail;
         break;
+    case LTH_FRAME_HELD:
+        out[n++] = frame->held.by;
+        out[n++] = frame->held.why;
+        break;
     case LTH_FRAME_EPOCH_GRANT:
         out[n++] = frame->epoch_grant.bytes;
         break;
@@ -62,6 +66,10 @@ static void take_slices(lth_frame *to, const lth_frame *from)
         break;
     case LTH_FRAME_REJECT:
         to->reject.detail = from->reject.detail;
+        break;
+    case LTH_FRAME_HELD:
+        to->held.by = from->held.by;
+        to->held.why = from->held.why;
         break;
     case LTH_FRAME_EPOCH_GRANT:
         to->epoch_grant = from->epoch_grant;

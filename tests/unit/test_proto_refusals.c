@@ -145,6 +145,10 @@ static void test_sizes(void **state)
         {LTH_FRAME_BATCH, 256, 6, LTH_BATCH_BODY_MAX, LTH_OK},
         {LTH_FRAME_BATCH, 256, 6, LTH_BATCH_BODY_MAX + 1, LTH_E_LIMIT},
         {LTH_FRAME_BATCH, 256, 6, LTH_FRAME_MAX, LTH_E_LIMIT},
+        {LTH_FRAME_HELD, 16, 13, LTH_BY_MAX, LTH_E_FORMAT}, /* Ids are missing, no more. */
+        {LTH_FRAME_HELD, 16, 13, LTH_BY_MAX + 1, LTH_E_LIMIT},
+        {LTH_FRAME_HELD, 16, 14, LTH_WHY_MAX, LTH_E_FORMAT},
+        {LTH_FRAME_HELD, 16, 14, LTH_WHY_MAX + 1, LTH_E_LIMIT},
     };
     lth_buf body;
     lth_buf frame;

@@ -29,11 +29,13 @@
 
 #include "lth/record.h"
 
-#define LTH_PROTOCOL_VERSION 2u /**< Ours; a broker also speaks the one before to nodes below. */
+#define LTH_PROTOCOL_VERSION 3u /**< Ours; a broker also speaks the one before to nodes below. */
 #define LTH_FRAME_MAX        (1024u * 1024u) /**< = ZMQ_MAXMSGSIZE */
 #define LTH_LANES            3u
 #define LTH_CERTS_MAX        16u  /**< Pairs in one CERTS frame. */
 #define LTH_DETAIL_MAX       200u /**< Bytes of free text. */
+#define LTH_BY_MAX           100u /**< Bytes of the name of a person who decided. */
+#define LTH_WHY_MAX          500u /**< Bytes of the reason. */
 
 /** Lanes of data in order of preference; control messages go before all of them. */
 typedef enum lth_lane { LTH_LANE_LIVE = 0, LTH_LANE_REPAIR = 1, LTH_LANE_SNAPSHOT = 2 } lth_lane;
@@ -175,7 +177,12 @@ typedef struct lth_frame_head_answer {
     lth_position head; /**< Highest known on the path above; epoch 0 = never seen. */
 } lth_frame_head_answer;
 
-/** A record was held, or a hold was closed. Travels down to the school. */
+/** A record was held, or a hold was closed. Travels down to the school.
+ *
+ * Not signed, as nothing of a link is but receipts, grants and statements: the school may believe
+ * that the broker of its link says so (CURVE proves which one that is), and that this broker was
+ * told so by those above it. It may do what the notice asks, and show it to its own people; it is
+ * no evidence against `tier_org` or `by`. That is their act in the log of `tier_org`. */
 typedef struct lth_frame_held {
     lth_id origin;
     uint64_t stream;
@@ -189,6 +196,10 @@ typedef struct lth_frame_held {
     uint16_t field;
     lth_id tier_org;
     uint16_t rule; /**< Of a rule or reference of the dataset, or 0. Since version 2. */
+    /* Since version 3: a person of tier_org decided so; else empty, and 0. Text of a person about a
+     * record: UTF-8 as far as nobody lies, for its school alone, and never into a log. */
+    lth_slice by, why; /**< At most LTH_BY_MAX and LTH_WHY_MAX bytes. */
+    uint64_t decided_ms;
 } lth_frame_held;
 
 /** Upward, since version 2. */

@@ -22,6 +22,7 @@ SIZES = {  # bytes fields: size, or (smallest, largest)
     "signed_header": 256, "signed_receipt": 256, "signed_grant": 208,
     "signed_release": (216, 4212), "hash": 32,
     "grant": 208, "attest": (0, 6212), "body": (0, 20000), "detail": (0, 200),
+    "by": (0, 100), "why": (0, 500),
     "leaf": (1, 4096), "ca": (1, 4096),
 }
 RANGES = {
