@@ -1,5 +1,4 @@
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -172,23 +171,6 @@ typedef struct reader {
     lth_agent_conf *out;
 } reader;
 
-static const lth_dataset *find_dataset(const reader *r, const conf_text *name)
-{
-    const lth_schema *schema = &r->out->schema;
-    const lth_dataset *ds = lth_schema_find_name(schema, name->s);
-    if (ds == NULL && !r->file.load->bare) {
-        const char *names[256];
-        uint32_t n = 0;
-        for (; n < schema->n_datasets && n < 256; n++) {
-            names[n] = schema->datasets[n].name;
-        }
-        static const conf_what what = {"tập dữ liệu", "dataset", "thư mục datasets",
-                                       "the datasets directory", NULL};
-        lth_conf__unknown(&r->file, name->at, name->s, &what, &(conf_names){names, n});
-    }
-    return ds;
-}
-
 static void read_table(reader *r, const conf_node *node, lth_source_table *tables, uint32_t n)
 {
     table_texts t = {0};
@@ -203,7 +185,9 @@ static void read_table(reader *r, const conf_node *node, lth_source_table *table
         (void)lth_format(what, sizeof what, "mode: %s", t.mode.s);
         lth_conf__later(&r->file, t.mode.at, what);
     }
-    const lth_dataset *ds = t.dataset.s != NULL ? find_dataset(r, &t.dataset) : NULL;
+    const lth_dataset *ds = t.dataset.s != NULL ? lth_conf__dataset(&r->file, t.dataset.at,
+                                                                    t.dataset.s, &r->out->schema)
+                                                : NULL;
     if (ds == NULL || t.fields == NULL || t.key.s == NULL) {
         return;
     }
@@ -224,15 +208,7 @@ static const char *database_path(reader *r, const source_texts *t)
         strncasecmp(t->driver.s, "SQLite", 6) != 0) {
         return t->database.s;
     }
-    char *path = lth_conf__path(&r->file, t->database.s);
-    if (path == NULL || path[0] == '/') {
-        return path;
-    }
-    char *here = realpath(".", NULL);
-    conf_file root = {.load = r->file.load, .dir = here != NULL ? here : "."};
-    path = lth_conf__path(&root, path);
-    free(here);
-    return path;
+    return lth_conf__absolute(&r->file, t->database.s);
 }
 
 static void read_school(reader *r, const conf_node *node, lth_source_conf *schools, uint32_t n)

@@ -1,6 +1,5 @@
 /* Hosted schools: a CSV list, one inbox each, the profiles they use. */
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "profile.h"
@@ -134,24 +133,6 @@ static const lth_profile *profile_at(hosts *h, const conf_node *node)
 
 /* ---- schools ---- */
 
-/* What was looked up from the file's directory already, from where this process stands. */
-static const char *from_here(const conf_file *file, const char *path)
-{
-    if (path == NULL || path[0] == '/') {
-        return path;
-    }
-    char *here = realpath(".", NULL);
-    conf_file root = {.load = file->load, .dir = here != NULL ? here : "."};
-    path = lth_conf__path(&root, path);
-    free(here);
-    return path;
-}
-
-static const char *absolute(const conf_file *file, const char *text)
-{
-    return from_here(file, lth_conf__path(file, text));
-}
-
 static const char *inbox_of(const hosts *h, const char *org)
 {
     char text[1200];
@@ -159,7 +140,7 @@ static const char *inbox_of(const hosts *h, const char *org)
     const char *mark = strstr(form, "{org}");
     (void)lth_format(text, sizeof text, "%.*s%s%s", (int)(mark - form), form, org,
                      mark + strlen("{org}"));
-    return absolute(h->file, text);
+    return lth_conf__absolute(h->file, text);
 }
 
 static void read_header(hosts *h, const conf_file *file, const conf_cell *cells, uint32_t n)
@@ -258,7 +239,7 @@ static void read_carrier(hosts *h)
         return;
     }
     h->out->carrier_profile = profile_at(h, t->carrier_profile);
-    h->out->carrier_inbox = from_here(h->file, t->carrier_inbox.s);
+    h->out->carrier_inbox = lth_conf__from_here(h->file->load, t->carrier_inbox.s);
     if (h->out->carrier_profile != NULL && h->out->carrier_profile->org_from == NULL) {
         lth_conf__error(h->file, t->carrier_profile,
                         "bộ ánh xạ \"%s\" không có org_from: không tách được theo trường",
@@ -310,7 +291,7 @@ void lth_conf__hosted(const conf_file *file, const conf_hosted *t, const char *p
     }
     read_carrier(h);
     check_carrier(h);
-    out->hosted_dir = from_here(file, t->keys.s);
+    out->hosted_dir = lth_conf__from_here(file->load, t->keys.s);
     out->schools = h->schools;
     out->n_schools = h->n;
 }

@@ -83,6 +83,10 @@ bool lth_conf__file_parse(conf_file *file, lth_slice text);
 bool lth_conf__file_name(conf_file *out, conf_load *load, const char *path);
 /** @p path as seen from the file's directory; kept. */
 char *lth_conf__path(const conf_file *file, const char *path);
+/** Such a path from where this process stands: absolute, NULL stays NULL. */
+const char *lth_conf__from_here(conf_load *load, const char *path);
+/** Both: @p path of the file, absolute. */
+const char *lth_conf__absolute(const conf_file *file, const char *path);
 
 const conf_node *lth_conf__node_find(const conf_node *map, const char *key);
 
@@ -236,6 +240,9 @@ typedef struct conf_dataset {
     conf_text dated_by;
 } conf_dataset;
 void lth_conf__rules(const conf_dataset *one, const conf_dataset *all, uint32_t n_all);
+/** Dataset by name; reports an unknown one, unless no definition is here yet. */
+const lth_dataset *lth_conf__dataset(const conf_file *file, const conf_node *at, const char *name,
+                                     const lth_schema *schema);
 /** Field by name; reports an unknown one. */
 const lth_field *lth_conf__dataset_field(const conf_file *file, const conf_node *at,
                                          const char *name, const lth_dataset *ds);

@@ -34,6 +34,23 @@ const conf_item lth_conf__source_items[] = {
     {.key = NULL},
 };
 
+const lth_dataset *lth_conf__dataset(const conf_file *file, const conf_node *at, const char *name,
+                                     const lth_schema *schema)
+{
+    const lth_dataset *ds = lth_schema_find_name(schema, name);
+    if (ds == NULL && !file->load->bare) {
+        const char *names[256];
+        uint32_t n = 0;
+        for (; n < schema->n_datasets && n < 256; n++) {
+            names[n] = schema->datasets[n].name;
+        }
+        static const conf_what what = {"tập dữ liệu", "dataset", "thư mục datasets",
+                                       "the datasets directory", NULL};
+        lth_conf__unknown(file, at, name, &what, &(conf_names){names, n});
+    }
+    return ds;
+}
+
 typedef struct mapper {
     const conf_file *file;
     const lth_dataset *ds;

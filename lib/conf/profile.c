@@ -486,29 +486,13 @@ static void read_place(const conf_text *sheet, uint32_t header_rows, lth_profile
     }
 }
 
-static const lth_dataset *find_dataset(const conf_file *file, const conf_text *name,
-                                       const lth_schema *schema)
-{
-    const lth_dataset *ds = lth_schema_find_name(schema, name->s);
-    if (ds == NULL && !file->load->bare) {
-        const char *names[256];
-        uint32_t n = 0;
-        for (; n < schema->n_datasets && n < 256; n++) {
-            names[n] = schema->datasets[n].name;
-        }
-        static const conf_what what = {"tập dữ liệu", "dataset", "thư mục datasets",
-                                       "the datasets directory", NULL};
-        lth_conf__unknown(file, name->at, name->s, &what, &(conf_names){names, n});
-    }
-    return ds;
-}
-
 static void read_table(const conf_file *file, const conf_node *node, const lth_schema *schema,
                        lth_source_table *out)
 {
     table_texts t = {0};
     lth_conf__read(file, node, "tables", TABLE_ITEMS, &t);
-    const lth_dataset *ds = t.dataset.s != NULL ? find_dataset(file, &t.dataset, schema) : NULL;
+    const lth_dataset *ds =
+        t.dataset.s != NULL ? lth_conf__dataset(file, t.dataset.at, t.dataset.s, schema) : NULL;
     if (ds == NULL || t.columns == NULL || t.match == NULL ||
         !lth_conf__is(file, t.columns, CONF_MAP)) {
         return;

@@ -266,25 +266,9 @@ static void read_share(const reader *r, const conf_node *node, const lth_dataset
     out->n_share = n;
 }
 
-static const lth_dataset *find_dataset(const reader *r, const conf_node *key)
-{
-    const lth_dataset *ds = lth_schema_find_name(r->schema, key->text);
-    const char *names[256];
-    if (ds == NULL && !r->file.load->bare) {
-        uint32_t n = 0;
-        for (; n < r->schema->n_datasets && n < 256; n++) {
-            names[n] = r->schema->datasets[n].name;
-        }
-        static const conf_what what = {"tập dữ liệu", "dataset", "thư mục datasets",
-                                       "the datasets directory", NULL};
-        lth_conf__unknown(&r->file, key, key->text, &what, &(conf_names){names, n});
-    }
-    return ds;
-}
-
 static bool read_sent(const reader *r, const conf_node *key, lth_route_dataset *out)
 {
-    const lth_dataset *ds = find_dataset(r, key);
+    const lth_dataset *ds = lth_conf__dataset(&r->file, key, key->text, r->schema);
     uint32_t before = conf_faults(r->file.load);
     sent_texts t = {0};
     lth_conf__read(&r->file, key->value, key->text, SENT_ITEMS, &t);

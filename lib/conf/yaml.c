@@ -281,6 +281,23 @@ char *lth_conf__path(const conf_file *file, const char *path)
     return out;
 }
 
+const char *lth_conf__from_here(conf_load *load, const char *path)
+{
+    if (path == NULL || path[0] == '/') {
+        return path;
+    }
+    char *here = realpath(".", NULL);
+    const conf_file root = {.load = load, .dir = here != NULL ? here : "."};
+    path = lth_conf__path(&root, path);
+    free(here);
+    return path;
+}
+
+const char *lth_conf__absolute(const conf_file *file, const char *path)
+{
+    return lth_conf__from_here(file->load, lth_conf__path(file, path));
+}
+
 bool lth_conf__file_name(conf_file *out, conf_load *load, const char *path)
 {
     *out = (conf_file){.load = load, .path = path, .shown = path};
