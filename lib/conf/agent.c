@@ -1,6 +1,5 @@
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 #include "profile.h"
 
@@ -79,29 +78,6 @@ static const conf_item FILE_ITEMS[] = {
     {.key = NULL},
 };
 
-typedef struct source_texts {
-    conf_text driver, database, dsn, secret_file;
-    conf_number scan_seconds;
-} source_texts;
-
-static const conf_item SOURCE_ITEMS[] = {
-    {"driver", CONF_TEXT, CONF_REQUIRED, NULL, 1, 100, NULL, NULL, offsetof(source_texts, driver),
-     "Trình điều khiển ODBC, ví dụ SQLite3", "ODBC driver, for example SQLite3"},
-    {"database", CONF_TEXT, CONF_REQUIRED, NULL, 1, 1000, NULL, NULL,
-     offsetof(source_texts, database),
-     "Tệp hoặc tên cơ sở dữ liệu; tệp SQLite tính từ thư mục của tệp này",
-     "File or name of the database; a SQLite file is looked up from this file's directory"},
-    {"dsn", CONF_TEXT, 0, NULL, 1, 1000, NULL, NULL, offsetof(source_texts, dsn),
-     "Thêm vào chuỗi kết nối ODBC (không đặt mật khẩu ở đây)",
-     "Added to the ODBC connection string (no password here)"},
-    {"secret_file", CONF_PATH, 0, NULL, 0, 0, NULL, NULL, offsetof(source_texts, secret_file),
-     "Tệp chứa mật khẩu", "File that holds the password"},
-    {"scan_seconds", CONF_COUNT, 0, "300", 1, 86400, NULL, NULL,
-     offsetof(source_texts, scan_seconds), "Thời gian quét tối đa, giây",
-     "Time limit of a scan, seconds"},
-    {.key = NULL},
-};
-
 typedef struct table_texts {
     conf_text dataset, mode, query, key;
     conf_number every;
@@ -132,14 +108,14 @@ static const conf_item TABLE_ITEMS[] = {
 
 typedef struct school_texts {
     conf_text org;
-    source_texts source;
+    conf_database source;
     const conf_node *tables;
 } school_texts;
 
 static const conf_item SCHOOL_ITEMS[] = {
     {"org", CONF_CODE, CONF_REQUIRED, NULL, 0, 0, NULL, NULL, offsetof(school_texts, org),
      "Mã trường, có trong danh bạ", "Code of the school, in the registry"},
-    {"source", CONF_TABLE, CONF_REQUIRED, NULL, 0, 0, NULL, SOURCE_ITEMS,
+    {"source", CONF_TABLE, CONF_REQUIRED, NULL, 0, 0, NULL, lth_conf__database_items,
      offsetof(school_texts, source), "Cơ sở dữ liệu của trường, chỉ đọc",
      "The school's database, only ever read"},
     {"tables", CONF_ITEMS, CONF_REQUIRED, NULL, 0, 0, NULL, TABLE_ITEMS,
@@ -201,16 +177,6 @@ static void read_table(reader *r, const conf_node *node, lth_source_table *table
     (void)lth_conf__mapping(&r->file, t.fields, &t.key, ds, &out->mapping);
 }
 
-/* A SQLite database is a file: found from the configuration, named absolutely for the scan. */
-static const char *database_path(reader *r, const source_texts *t)
-{
-    if (t->driver.s == NULL || t->database.s == NULL ||
-        strncasecmp(t->driver.s, "SQLite", 6) != 0) {
-        return t->database.s;
-    }
-    return lth_conf__absolute(&r->file, t->database.s);
-}
-
 static void read_school(reader *r, const conf_node *node, lth_source_conf *schools, uint32_t n)
 {
     school_texts t = {0};
@@ -218,13 +184,8 @@ static void read_school(reader *r, const conf_node *node, lth_source_conf *schoo
     lth_conf__read(&r->file, node, "schools", SCHOOL_ITEMS, &t);
     const lth_org *org =
         t.org.s != NULL ? lth_conf__org(&r->file, t.org.at, t.org.s, &r->out->registry) : NULL;
-    *out = (lth_source_conf){.org = t.org.s,
-                             .org_id = org != NULL ? org->id : (lth_id){{0}},
-                             .driver = t.source.driver.s,
-                             .database = database_path(r, &t.source),
-                             .dsn = t.source.dsn.s,
-                             .secret_file = t.source.secret_file.s,
-                             .scan_seconds_max = (uint32_t)t.source.scan_seconds.v};
+    *out = (lth_source_conf){.org = t.org.s, .org_id = org != NULL ? org->id : (lth_id){{0}}};
+    lth_conf__database(&r->file, &t.source, out);
     for (uint32_t i = 0; i < n && org != NULL; i++) {
         if (lth_id_equal(&schools[i].org_id, &org->id)) {
             lth_conf__error(&r->file, t.org.at, "trường \"%s\" đã có ở trên: gộp hai mục",

@@ -34,6 +34,11 @@ const conf_item lth_conf__hosted_items[] = {
     {"carrier", CONF_TABLE, 0, NULL, 0, 0, NULL, CARRIER_ITEMS, 0,
      "Tệp chứa nhiều trường, tách theo cột org_from",
      "Files that hold many schools, split by the column org_from"},
+    {"views", CONF_ITEMS, 0, NULL, 0, 0, NULL, lth_conf__view_items, offsetof(conf_hosted, views),
+     "Khung nhìn (view) chứa nhiều trường: đọc theo giờ, mỗi trường được một tệp CSV vào hộp nhận "
+     "của mình",
+     "Views that hold many schools: read by the clock, every school gets a CSV file into its own "
+     "inbox"},
     {.key = NULL},
 };
 
@@ -291,6 +296,7 @@ void lth_conf__hosted(const conf_file *file, const conf_hosted *t, const char *p
     }
     read_carrier(h);
     check_carrier(h);
+    lth_conf__views(file, t->views, t->inbox.s, out);
     out->hosted_dir = lth_conf__from_here(file->load, t->keys.s);
     out->schools = h->schools;
     out->n_schools = h->n;

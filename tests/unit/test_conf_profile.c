@@ -173,6 +173,119 @@ static void test_carrier(void **state)
     lth_conf_free(&owner);
 }
 
+/* ---- views ---- */
+
+static const char VIEWS[] =
+    "node: { org: P, store: s, identity: i, control: c, broker: \"tcp://a:1\" }\n"
+    "hosted:\n"
+    "  schools: hosted.csv\n"
+    "  profile: things\n"
+    "  inbox: box/in/{org}/up\n"
+    "  views:\n"
+    "    - name: things-2\n"
+    "      source: { driver: SQLite3, database: all.db, secret_file: pw, scan_seconds: 60 }\n"
+    "      query: SELECT * FROM v ORDER BY org\n"
+    "      org_from: org\n"
+    "    - name: others\n"
+    "      source: { driver: PostgreSQL, database: all, dsn: \"Server=a\" }\n"
+    "      query: SELECT 1\n"
+    "      org_from: ma\n"
+    "      every: 1m\n";
+
+static void test_views(void **state)
+{
+    (void)state;
+    lth_conf *owner = NULL;
+    lth_conf_errors errors;
+    put();
+    write("agent.yaml", VIEWS);
+    const lth_agent_conf *agent = load(&owner, &errors);
+    assert_string_equal(conf_kit_first(&errors, false), "");
+    assert_int_equal(agent->n_views, 2);
+    assert_string_equal(agent->views_dir, conf_kit_path("box/in/.views"));
+    const lth_view_conf *view = &agent->views[0];
+    assert_string_equal(view->name, "things-2");
+    assert_string_equal(view->query, "SELECT * FROM v ORDER BY org");
+    assert_string_equal(view->org_from, "org");
+    assert_int_equal(view->every_ms, 15 * 60 * 1000);
+    assert_string_equal(view->source.database, conf_kit_path("all.db"));
+    assert_string_equal(view->source.org, "things-2");
+    assert_non_null(strstr(view->source.secret_file, "/pw"));
+    assert_int_equal(view->source.scan_seconds_max, 60);
+    assert_string_equal(agent->views[1].source.database, "all");
+    assert_string_equal(agent->views[1].source.dsn, "Server=a");
+    assert_int_equal(agent->views[1].source.scan_seconds_max, 300);
+    assert_int_equal(agent->views[1].every_ms, 60000);
+    lth_conf_errors_fini(&errors);
+    lth_conf_free(&owner);
+}
+
+/* Where the directory of their files is, for other forms of inboxes. */
+static void test_views_dir(void **state)
+{
+    (void)state;
+    static const char *const forms[][2] = {
+        {"inbox: \"{org}\"", "/.views"}, {"inbox: a/b-{org}", "/a/.views"}, {"", "/inbox/.views"}};
+    const char *mark = strstr(VIEWS, "  inbox: box/in/{org}/up\n");
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        char text[2048], expected[300];
+        lth_conf *owner = NULL;
+        lth_conf_errors errors;
+        put();
+        (void)snprintf(text, sizeof text, "%.*s  %s\n%s", (int)(mark - VIEWS), VIEWS, forms[i][0],
+                       strchr(mark, '\n') + 1);
+        write("agent.yaml", text);
+        (void)snprintf(expected, sizeof expected, "%s%s", conf_kit_path(""), forms[i][1]);
+        const lth_agent_conf *agent = load(&owner, &errors);
+        assert_string_equal(conf_kit_first(&errors, false), "");
+        assert_string_equal(agent->views_dir, expected);
+        lth_conf_errors_fini(&errors);
+        lth_conf_free(&owner);
+    }
+}
+
+static const struct {
+    const char *from, *to, *line;
+} BAD_VIEWS[] = {
+    {"name: things-2", "name: Things",
+     "agent.yaml:7:13: \"Things\" không phải tên khung nhìn: chữ thường, chữ số và - ở giữa, đầu "
+     "là "
+     "chữ"},
+    {"name: things-2", "name: things-",
+     "agent.yaml:7:13: \"things-\" không phải tên khung nhìn: chữ thường, chữ số và - ở giữa, đầu "
+     "là chữ"},
+    {"name: things-2", "name: 2-things",
+     "agent.yaml:7:13: \"2-things\" không phải tên khung nhìn: chữ thường, chữ số và - ở giữa, đầu "
+     "là chữ"},
+    {"name: others", "name: things-2", "agent.yaml:11:13: khung nhìn \"things-2\" đã có ở trên"},
+    {"every: 1m", "every: 59s", "agent.yaml:15:14: every phải từ 1m đến 24h"},
+    {"      org_from: ma\n", "", "agent.yaml:11:7: thiếu khoá \"org_from\" trong phần \"views\""},
+    {"driver: PostgreSQL, ", "", "agent.yaml:12:15: thiếu khoá \"driver\" trong phần \"source\""},
+    {"scan_seconds", "scan_secondz",
+     "agent.yaml:8:69: khoá \"scan_secondz\" không có trong phần \"source\"; ý bạn là "
+     "\"scan_seconds\"?"},
+};
+
+static void test_bad_views(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof BAD_VIEWS / sizeof BAD_VIEWS[0]; i++) {
+        char text[2048];
+        lth_conf *owner = NULL;
+        lth_conf_errors errors;
+        const char *at = strstr(VIEWS, BAD_VIEWS[i].from);
+        assert_non_null(at);
+        put();
+        (void)snprintf(text, sizeof text, "%.*s%s%s", (int)(at - VIEWS), VIEWS, BAD_VIEWS[i].to,
+                       at + strlen(BAD_VIEWS[i].from));
+        write("agent.yaml", text);
+        assert_null(load(&owner, &errors));
+        assert_string_equal(conf_kit_first(&errors, false), BAD_VIEWS[i].line);
+        lth_conf_errors_fini(&errors);
+        lth_conf_free(&owner);
+    }
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -190,9 +303,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hosted),
-        cmocka_unit_test(test_spoiled),
-        cmocka_unit_test(test_carrier),
+        cmocka_unit_test(test_hosted),    cmocka_unit_test(test_spoiled),
+        cmocka_unit_test(test_carrier),   cmocka_unit_test(test_views),
+        cmocka_unit_test(test_views_dir), cmocka_unit_test(test_bad_views),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -115,6 +115,17 @@ typedef struct lth_source_conf {
     const char *inbox; /**< Directory, absolute. */
 } lth_source_conf;
 
+/** A view that holds many schools, split by a column (hosted.views). */
+#define LTH_VIEWS_MAX     16u
+#define LTH_VIEW_NAME_MAX 40u
+typedef struct lth_view_conf {
+    const char *name;       /**< Lower-case letters, digits, '-'; no organisation's code. */
+    lth_source_conf source; /**< How to reach the database; no tables, org is the name. */
+    const char *query;
+    const char *org_from; /**< Column with the school's code. */
+    uint32_t every_ms;    /**< >= 60,000; default 15 min. */
+} lth_view_conf;
+
 typedef struct lth_agent_conf {
     lth_conf_node node;
     const char *control;
@@ -129,6 +140,10 @@ typedef struct lth_agent_conf {
     const lth_profile *carrier_profile; /**< Files that hold many schools (hosted.carrier): split by
                                            org_from; NULL: none. */
     const char *carrier_inbox;
+    const lth_view_conf *views; /**< hosted.views */
+    uint32_t n_views;
+    const char *views_dir;  /**< Where their files are made: ".views" beside the inboxes, absolute;
+                               NULL without views. */
     const char *hosted_dir; /**< Directory with CODE/ (keys and certificate, role host) of every
                                hosted school: hosted.keys, default identity/../hosted. */
     uint32_t gone_percent, gone_least; /**< guard.gone_percent (20), guard.gone_least (5). */
