@@ -83,7 +83,9 @@ extern const char *const lth_agent_table_names[LTH_A_COUNT];
     X(restored, 17, "nguồn trở về trạng thái cũ, chờ người xác nhận",                              \
       "the source went back to an old state, waiting for a person")                                \
     X(may_be_elsewhere, 18, "có bản ghi vắng mặt, có thể nằm ở tệp khác, chờ người xác nhận",      \
-      "records are missing that another file may hold, waiting for a person")
+      "records are missing that another file may hold, waiting for a person")                      \
+    X(mass_addition, 19, "quá nhiều bản ghi mới cùng lúc, chờ người xác nhận",                     \
+      "too many new records at once, waiting for a person")
 typedef enum lth_scan_fault {
 #define X(name, number, vi, en) LTH_SCAN_##name = (number),
     LTH_SCAN_FAULT_MAP(X)
@@ -116,12 +118,13 @@ typedef struct lth_scan_info {
     lth_scan_fault fault;
     uint32_t faults_in_a_row;
     uint64_t rows, changed, deleted, invalid;
-    uint64_t fresh;  /**< Of `changed`, records never seen before. */
-    uint64_t warned; /**< Rows with a warning that nobody accepted. */
-    uint64_t asked;  /**< Rows held here because they could be two records: a person decides. */
-    uint64_t gone;   /**< Records that would end, or ended. */
-    uint64_t old;    /**< With restored: rows that went back to what they were before. */
-    uint64_t known;  /**< Records known before the scan. */
+    uint64_t fresh;   /**< Of `changed`, records never seen before. */
+    uint64_t warned;  /**< Rows with a warning that nobody accepted. */
+    uint64_t asked;   /**< Rows held here because they could be two records: a person decides. */
+    uint64_t gone;    /**< Records that would end, or ended. */
+    uint64_t old;     /**< With restored: rows that went back to what they were before. */
+    uint64_t known;   /**< Records known before the scan. */
+    uint64_t waiting; /**< New rows that wait with a guard: nothing of them was sent. */
     char detail[LTH_DETAIL_MAX]; /**< Column or table name, ODBC state; no row values. */
 } lth_scan_info;
 #define LTH_SCAN_INFO_BYTES_MAX (128u + LTH_DETAIL_MAX)
@@ -168,7 +171,7 @@ typedef struct lth_upload {
         uint16_t dataset;
         lth_scan_fault fault; /**< none or what a guard holds. */
         uint32_t rows, fresh, changed, same, ended, held, asked, warned;
-        uint32_t gone, old, known; /**< As in lth_scan_info. */
+        uint32_t gone, old, known, waiting; /**< As in lth_scan_info. */
     } tables[LTH_UPLOAD_TABLES_MAX];
 } lth_upload;
 LTH_MUST_USE lth_err lth_upload_encode(lth_buf *out, const lth_upload *upload);

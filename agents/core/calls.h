@@ -33,6 +33,8 @@ lth_slice lth_agent__entry_key(uint8_t out[ENTRY_KEY_SIZE], const lth_id *origin
                                uint64_t seq);
 /** LTH_OK, LTH_E_NOT_FOUND, errors of the store, LTH_E_STORE_CORRUPT. */
 lth_err lth_agent__map_get(agent_ctx *c, const uint8_t key[PRINT_SIZE], agent_map_row *out);
+/** Is any record of the table known? */
+lth_err lth_agent__map_any(agent_ctx *c, bool *any);
 lth_err lth_agent__map_decode(agent_ctx *c, lth_slice value, agent_map_row *out);
 lth_err lth_agent__map_put(agent_ctx *c, const uint8_t key[PRINT_SIZE], const agent_map_row *row);
 lth_err lth_agent__map_del(agent_ctx *c, const uint8_t key[PRINT_SIZE]);
@@ -84,19 +86,21 @@ lth_err lth_agent__match_index(agent_ctx *c, const uint8_t key[PRINT_SIZE], cons
                                const agent_prints *fresh);
 /** A free handle for the loaded row; into row->key, row->local_key. */
 lth_err lth_agent__match_new(agent_ctx *c);
-/** A person said that this row is a new record: from now on it is this one. */
+/** If a person said that this row is a new record: from now on it is this one. */
 lth_err lth_agent__answer_done(agent_ctx *c);
 
 /* defer.c */
 /** *room false: there is no place left. */
 lth_err lth_agent__defer(agent_ctx *c, agent_defer why, bool *room);
+/** The loaded row is new: until the guards are weighed. One without place counts as spilled. */
+lth_err lth_agent__defer_new(agent_ctx *c);
 /** At the end of a table, before the sweep: rows that moved on free their old natural keys; in a
  * clean scan a new key takes the record of one that is gone. */
 lth_err lth_agent__defer_aliases(agent_ctx *c);
 /** Rows that went back, if they may, free theirs. */
 lth_err lth_agent__defer_backs(agent_ctx *c);
-/** After the sweep: the rest. */
-lth_err lth_agent__defer_settle(agent_ctx *c);
+/** After the sweep: the rest, until the step is full; *done at the end. */
+lth_err lth_agent__defer_settle(agent_ctx *c, bool *done);
 
 /* absent.c */
 /** First row of a scan: which columns the file lacks. */
@@ -118,8 +122,10 @@ lth_err lth_agent__guard_load(agent_ctx *c, uint64_t upload, agent_guard guards[
 lth_err lth_agent__guard_save(agent_ctx *c, uint64_t upload, const agent_guard guards[GUARDS]);
 /** Nothing more is remembered of it. */
 lth_err lth_agent__guard_forget(agent_ctx *c, uint64_t upload);
-/** Weigh what the scan would end and turn back. */
+/** Weigh what the scan would end, turn back and add. */
 lth_err lth_agent__guard(agent_ctx *c);
+/** Do new rows of the table wait, as the guards of its scan or file say? */
+bool lth_agent__new_waits(const agent_ctx *c);
 /** The scan is through: a confirmation is used up. */
 lth_err lth_agent__guard_done(agent_ctx *c);
 

@@ -33,7 +33,8 @@ const char *lth_scan_fault_text(lth_scan_fault fault, bool english)
 bool lth_scan_fault_waits(lth_scan_fault fault)
 {
     return fault == LTH_SCAN_mass_deletion || fault == LTH_SCAN_emptied ||
-           fault == LTH_SCAN_restored || fault == LTH_SCAN_may_be_elsewhere;
+           fault == LTH_SCAN_restored || fault == LTH_SCAN_may_be_elsewhere ||
+           fault == LTH_SCAN_mass_addition;
 }
 
 static void write_position(lth_wr *wr, const lth_position *at)
@@ -74,9 +75,10 @@ bool lth_agent_head_decode(lth_agent_head *out, lth_slice in)
     return lth_rd_done(&rd) && resync <= 1 && out->next_rec_seq >= 1;
 }
 
-/* Beside the fault: the numbers of guards and judgements follow. Stores of format 1 have rows
- * without them. */
-#define INFO_WIDE 0x80u
+/* Beside the fault: the numbers of guards and judgements follow, then that of new rows that wait.
+ * Older stores have rows without them. */
+#define INFO_WIDE    0x80u
+#define INFO_WAITING 0x40u
 
 size_t lth_scan_info_encode(uint8_t out[LTH_SCAN_INFO_BYTES_MAX], const lth_scan_info *info)
 {
@@ -86,7 +88,7 @@ size_t lth_scan_info_encode(uint8_t out[LTH_SCAN_INFO_BYTES_MAX], const lth_scan
     lth_wr64(&wr, info->started_ms);
     lth_wr64(&wr, info->ended_ms);
     lth_wr64(&wr, info->last_good_ms);
-    lth_wr8(&wr, (uint8_t)(info->fault | INFO_WIDE));
+    lth_wr8(&wr, (uint8_t)(info->fault | INFO_WIDE | INFO_WAITING));
     lth_wr32(&wr, info->faults_in_a_row);
     lth_wr64(&wr, info->rows);
     lth_wr64(&wr, info->changed);
@@ -98,6 +100,7 @@ size_t lth_scan_info_encode(uint8_t out[LTH_SCAN_INFO_BYTES_MAX], const lth_scan
     lth_wr64(&wr, info->gone);
     lth_wr64(&wr, info->old);
     lth_wr64(&wr, info->known);
+    lth_wr64(&wr, info->waiting);
     lth_wr_bytes(&wr, info->detail, detail);
     LTH_ASSERT(!wr.bad);
     return lth_wr_size(&wr);
@@ -110,7 +113,7 @@ bool lth_scan_info_decode(lth_scan_info *out, lth_slice in)
     out->ended_ms = lth_rd64(&rd);
     out->last_good_ms = lth_rd64(&rd);
     uint8_t fault = lth_rd8(&rd);
-    out->fault = (lth_scan_fault)(fault & ~INFO_WIDE);
+    out->fault = (lth_scan_fault)(fault & ~(INFO_WIDE | INFO_WAITING));
     out->faults_in_a_row = lth_rd32(&rd);
     out->rows = lth_rd64(&rd);
     out->changed = lth_rd64(&rd);
@@ -123,6 +126,9 @@ bool lth_scan_info_decode(lth_scan_info *out, lth_slice in)
         out->gone = lth_rd64(&rd);
         out->old = lth_rd64(&rd);
         out->known = lth_rd64(&rd);
+    }
+    if ((fault & INFO_WAITING) != 0) {
+        out->waiting = lth_rd64(&rd);
     }
     size_t detail = lth_rd_left(&rd);
     if (rd.bad || detail >= LTH_DETAIL_MAX || (size_t)out->fault >= FAULTS_N) {

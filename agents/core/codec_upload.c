@@ -2,7 +2,7 @@
 
 /* Uploads, their findings and people's acts as they are stored. */
 
-#define UPLOAD_FORM 1u
+#define UPLOAD_FORM 2u   /**< 1: without the new rows that wait. */
 #define NAME_MAX    500u /**< Bytes of a column's header. */
 
 static lth_err add8(lth_buf *out, uint8_t v)
@@ -90,7 +90,7 @@ static lth_err encode_tables(lth_buf *out, const lth_upload *upload)
             upload->tables[i].rows,  upload->tables[i].fresh,  upload->tables[i].changed,
             upload->tables[i].same,  upload->tables[i].ended,  upload->tables[i].held,
             upload->tables[i].asked, upload->tables[i].warned, upload->tables[i].gone,
-            upload->tables[i].old,   upload->tables[i].known};
+            upload->tables[i].old,   upload->tables[i].known,  upload->tables[i].waiting};
         for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
             TRY(add32(out, counts[k]));
         }
@@ -125,7 +125,7 @@ lth_err lth_upload_encode(lth_buf *out, const lth_upload *upload)
     return encode_tables(out, upload);
 }
 
-static void read_tables(lth_rd *rd, lth_upload *out)
+static void read_tables(lth_rd *rd, uint8_t form, lth_upload *out)
 {
     out->n_tables = lth_rd8(rd);
     rd->bad = rd->bad || out->n_tables > LTH_UPLOAD_TABLES_MAX;
@@ -136,8 +136,9 @@ static void read_tables(lth_rd *rd, lth_upload *out)
             &out->tables[i].rows,  &out->tables[i].fresh,  &out->tables[i].changed,
             &out->tables[i].same,  &out->tables[i].ended,  &out->tables[i].held,
             &out->tables[i].asked, &out->tables[i].warned, &out->tables[i].gone,
-            &out->tables[i].old,   &out->tables[i].known};
-        for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+            &out->tables[i].old,   &out->tables[i].known,  &out->tables[i].waiting};
+        size_t n = sizeof counts / sizeof *counts - (form < UPLOAD_FORM ? 1 : 0);
+        for (size_t k = 0; k < n; k++) {
             *counts[k] = lth_rd32(rd);
         }
     }
@@ -147,7 +148,7 @@ bool lth_upload_decode(lth_upload *out, lth_slice in)
 {
     lth_rd rd = lth_rd_of(in);
     *out = (lth_upload){.n_tiers = 0};
-    bool form = lth_rd8(&rd) == UPLOAD_FORM;
+    uint8_t form = lth_rd8(&rd);
     read_string(&rd, out->id, sizeof out->id);
     lth_rd_copy(&rd, out->sha256, sizeof out->sha256);
     out->bytes = lth_rd64(&rd);
@@ -168,9 +169,9 @@ bool lth_upload_decode(lth_upload *out, lth_slice in)
         lth_rd_copy(&rd, out->tiers[i].org.b, sizeof out->tiers[i].org.b);
         out->tiers[i].ms = lth_rd64(&rd);
     }
-    read_tables(&rd, out);
-    return form && lth_rd_done(&rd) && out->state >= LTH_UPLOAD_RECEIVED &&
-           out->state <= LTH_UPLOAD_WITHDRAWN;
+    read_tables(&rd, form, out);
+    return form >= 1 && form <= UPLOAD_FORM && lth_rd_done(&rd) &&
+           out->state >= LTH_UPLOAD_RECEIVED && out->state <= LTH_UPLOAD_WITHDRAWN;
 }
 
 /* ---- findings ---- */

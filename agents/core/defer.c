@@ -97,6 +97,19 @@ lth_err lth_agent__defer(agent_ctx *c, agent_defer why, bool *room)
     return LTH_OK;
 }
 
+lth_err lth_agent__defer_new(agent_ctx *c)
+{
+    agent_scan *scan = c->scan;
+    bool room = scan->new_spilled == 0;
+    lth_agent__set_add(&scan->newcomers, c->self->row.hash);
+    lth_err err = room ? lth_agent__defer(c, DEFER_NEW, &room) : LTH_OK;
+    if (!room) {
+        scan->new_spilled++;
+        scan->info.waiting++;
+    }
+    return err;
+}
+
 /* The row again as it was when it was put off; *fits false: today it cannot be sent. */
 static lth_err load(agent_ctx *c, const agent_deferred *one, bool *fits)
 {
@@ -219,6 +232,10 @@ static lth_err settle(agent_ctx *c, const agent_deferred *one)
     if (clash && !lth_agent__seen_has(&c->scan->seen, owner)) {
         return LTH_OK;
     }
+    if (!row->known && lth_agent__new_waits(c)) {
+        c->scan->info.waiting++;
+        return LTH_OK;
+    }
     bool told = row->known && (row->old.flags & MAP_CLASH) != 0 &&
                 memcmp(row->old.hash, row->hash, PRINT_SIZE) == 0;
     if (clash && told && !c->scan->spooling) {
@@ -229,13 +246,35 @@ static lth_err settle(agent_ctx *c, const agent_deferred *one)
     return lth_agent__row_store(c, LTH_OP_STATE, clash);
 }
 
-/* A row that went back and may not is not even looked at: its record stays as it is. */
-lth_err lth_agent__defer_settle(agent_ctx *c)
+/* A row whose guard waits is not even looked at: its record stays as it is, or is none. */
+static bool may_settle(const agent_ctx *c, const agent_deferred *one)
 {
-    lth_err err = LTH_OK;
-    for (agent_deferred *d = c->scan->deferred; d != NULL && err == LTH_OK; d = d->next) {
-        bool now = d->why == DEFER_BACK ? !c->scan->hold_old : d->why == DEFER_NATURAL && !d->done;
-        err = now ? settle(c, d) : LTH_OK;
+    switch (one->why) {
+    case DEFER_BACK:
+        return !c->scan->hold_old;
+    case DEFER_NEW:
+        return !lth_agent__new_waits(c);
+    case DEFER_NATURAL:
+        return !one->done;
+    case DEFER_MATCH:
+        break;
     }
+    return false;
+}
+
+lth_err lth_agent__defer_settle(agent_ctx *c, bool *done)
+{
+    agent_scan *scan = c->scan;
+    lth_err err = LTH_OK;
+    while (scan->deferred != NULL && err == LTH_OK && !lth_agent_step_full(c->self)) {
+        agent_deferred *one = scan->deferred;
+        if (may_settle(c, one)) {
+            err = one->why == DEFER_NEW && c->table->matched ? match(c, one) : settle(c, one);
+        } else {
+            scan->info.waiting += one->why == DEFER_NEW ? 1 : 0;
+        }
+        scan->deferred = one->next;
+    }
+    *done = scan->deferred == NULL;
     return err;
 }

@@ -3,9 +3,11 @@
 /* What a scan would end or turn back, weighed before it is done (internal.h, guards). */
 
 #define OLD_LEAST  5u
+#define NEW_LEAST  20u /* a class */
 #define GUARD_NAME "guard "
 #define GUARD_SIZE (sizeof GUARD_NAME - 1 + TABLE_KEY_SIZE + 8u)
 #define ONE_SIZE   (1u + 4u + PRINT_SIZE)
+#define TWO_GUARDS (2u * ONE_SIZE) /* of a store from before new rows had one */
 
 void lth_agent__set_add(agent_set *set, const uint8_t key[PRINT_SIZE])
 {
@@ -36,7 +38,8 @@ lth_err lth_agent__guard_load(agent_ctx *c, uint64_t upload, agent_guard guards[
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
     lth_rd rd = lth_rd_of(value);
-    for (uint32_t i = 0; i < GUARDS; i++) {
+    uint32_t n = value.n == TWO_GUARDS ? 2 : GUARDS;
+    for (uint32_t i = 0; i < n; i++) {
         uint8_t state = lth_rd8(&rd);
         rd.bad = rd.bad || state > GUARD_WITHDRAWN;
         guards[i].state = state;
@@ -49,7 +52,11 @@ lth_err lth_agent__guard_load(agent_ctx *c, uint64_t upload, agent_guard guards[
 lth_err lth_agent__guard_save(agent_ctx *c, uint64_t upload, const agent_guard guards[GUARDS])
 {
     uint8_t key[GUARD_SIZE], value[GUARDS * ONE_SIZE];
-    if (guards[GUARD_GONE].state == GUARD_NONE && guards[GUARD_OLD].state == GUARD_NONE) {
+    bool any = false;
+    for (uint32_t i = 0; i < GUARDS; i++) {
+        any = any || guards[i].state != GUARD_NONE;
+    }
+    if (!any) {
         return lth_agent__guard_forget(c, upload);
     }
     lth_wr wr = lth_wr_of(value, sizeof value);
@@ -78,11 +85,11 @@ static lth_err save(agent_ctx *c)
 
 /* ---- weighing ---- */
 
-/* Known records of the table, those that may end when a scan lacks them, and those of which the
- * file says nothing at all. */
+/* Known records of the table, those with a row in the scan, those that may end when it lacks them,
+ * and those of which the file says nothing at all. */
 typedef struct tally {
     agent_set known;
-    uint32_t in_scope, elsewhere;
+    uint32_t seen, in_scope, elsewhere;
 } tally;
 
 static lth_err tally_one(agent_ctx *c, lth_slice key, lth_slice value, tally *t)
@@ -92,7 +99,8 @@ static lth_err tally_one(agent_ctx *c, lth_slice key, lth_slice value, tally *t)
     lth_agent__set_add(&t->known, handle);
     bool in_scope = true, elsewhere = false;
     bool seen = lth_agent__seen_has(&scan->seen, handle);
-    if (c->table->matched || !seen) {
+    t->seen += seen ? 1 : 0;
+    if (!scan->never_ends && (c->table->matched || !seen)) {
         lth_err err = lth_agent__may_end(c, handle, value, &in_scope, &elsewhere);
         if (err != LTH_OK) {
             return err;
@@ -123,6 +131,8 @@ static lth_err count(agent_ctx *c, tally *t)
         err = err == LTH_OK ? lth_cursor_next(cursor, &key, &value) : err;
     }
     lth_cursor_close(&cursor);
+    uint64_t fresh = c->scan->info.fresh;
+    c->scan->info.known = t->known.n > fresh ? t->known.n - fresh : t->known.n;
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
@@ -173,31 +183,43 @@ static lth_err weigh_old(agent_ctx *c, outcome *out)
     return consult(c, GUARD_OLD, risky, &scan->old, out);
 }
 
-static lth_err weigh_gone(agent_ctx *c, outcome *out, lth_scan_fault *fault)
+static lth_err weigh_gone(agent_ctx *c, const tally *t, outcome *out, lth_scan_fault *fault)
 {
     const lth_agent_env *env = &c->self->env;
     agent_scan *scan = c->scan;
-    tally t = {.in_scope = 0};
-    lth_err err = count(c, &t);
     uint64_t gone = scan->gone.n, fresh = scan->info.fresh; /* in the map by now, in scope all */
-    uint64_t before = t.in_scope > fresh ? t.in_scope - fresh : gone;
+    uint64_t before = t->in_scope > fresh ? t->in_scope - fresh : gone;
     bool emptied = scan->info.rows == 0 && gone > 0;
     bool mass = gone > 0 && gone >= env->gone_least && gone * 100 > before * env->gone_percent;
-    bool moved = gone > 0 && c->table->movable && t.elsewhere > 0;
-    scan->info.known = t.known.n > fresh ? t.known.n - fresh : t.known.n;
+    bool moved = gone > 0 && c->table->movable && t->elsewhere > 0;
     scan->info.gone = gone;
     *fault = emptied ? LTH_SCAN_emptied : mass ? LTH_SCAN_mass_deletion : LTH_SCAN_may_be_elsewhere;
-    return err == LTH_OK ? consult(c, GUARD_GONE, emptied || mass || moved, &scan->gone, out) : err;
+    return consult(c, GUARD_GONE, emptied || mass || moved, &scan->gone, out);
+}
+
+/* Many new rows and nobody whom the school has: perhaps another school's. What refers to other
+ * records, as results do to pupils, is new every term, and is nothing without them. */
+static lth_err weigh_new(agent_ctx *c, const tally *t, outcome *out)
+{
+    const agent_scan *scan = c->scan;
+    uint32_t n = scan->newcomers.n;
+    bool strangers = c->table->mapping->dataset->n_references == 0 && n >= NEW_LEAST &&
+                     t->known.n > 0 && t->seen == 0 && 2 * (uint64_t)n >= t->known.n;
+    return consult(c, GUARD_NEW, strangers || scan->new_spilled > 0, &scan->newcomers, out);
 }
 
 lth_err lth_agent__guard_done(agent_ctx *c)
 {
     agent_scan *scan = c->scan;
     bool used = false;
+    const bool held_back[GUARDS] = {
+        [GUARD_GONE] = scan->hold_gone || !scan->clean || scan->never_ends,
+        [GUARD_OLD] = scan->hold_old,
+        [GUARD_NEW] = lth_agent__new_waits(c),
+    };
     for (uint32_t i = 0; i < GUARDS; i++) {
         agent_guard *guard = &scan->guards[i];
-        bool held =
-            i == GUARD_GONE ? scan->hold_gone || !scan->clean || scan->never_ends : scan->hold_old;
+        bool held = held_back[i];
         if (guard->state == GUARD_CONFIRMED && !held) {
             *guard = (agent_guard){.state = GUARD_NONE};
             used = true;
@@ -206,26 +228,57 @@ lth_err lth_agent__guard_done(agent_ctx *c)
     return used ? save(c) : LTH_OK;
 }
 
+bool lth_agent__new_waits(const agent_ctx *c)
+{
+    const agent_upload *upload = lth_agent__upload(c);
+    return c->scan->hold_new || (upload != NULL && upload->hold_new);
+}
+
+/* What the outcomes of the three let be done, and what they keep. */
+static void decide(agent_ctx *c, const outcome of[GUARDS], lth_scan_fault gone)
+{
+    agent_scan *scan = c->scan;
+    agent_upload *upload = lth_agent__upload(c);
+    bool asks = of[GUARD_GONE] == ASK || of[GUARD_OLD] == ASK || of[GUARD_NEW] == ASK;
+    bool moved = gone == LTH_SCAN_may_be_elsewhere;
+    outcome least = upload != NULL ? PASS_OVER : ASK; /* that keeps new rows waiting */
+    scan->hold_gone = of[GUARD_GONE] != GO || asks;
+    scan->hold_old = of[GUARD_OLD] != GO || asks;
+    scan->hold_new =
+        (of[GUARD_GONE] >= least && !moved) || of[GUARD_OLD] >= least || of[GUARD_NEW] != GO;
+    scan->withdrawn =
+        of[GUARD_GONE] == PASS_OVER || of[GUARD_OLD] == PASS_OVER || of[GUARD_NEW] == PASS_OVER;
+    if (upload != NULL) {
+        upload->hold_new = upload->hold_new || scan->hold_new;
+    }
+    if (asks) {
+        lth_agent__fault(c,
+                         of[GUARD_GONE] == ASK  ? gone
+                         : of[GUARD_OLD] == ASK ? LTH_SCAN_restored
+                                                : LTH_SCAN_mass_addition,
+                         c->table->mapping->dataset->name);
+    }
+}
+
 lth_err lth_agent__guard(agent_ctx *c)
 {
     agent_scan *scan = c->scan;
-    outcome gone = GO, old = GO;
-    lth_scan_fault fault = LTH_SCAN_none;
-    bool ends = scan->clean && !scan->never_ends;
+    outcome of[GUARDS] = {GO, GO, GO};
+    lth_scan_fault gone = LTH_SCAN_none;
+    tally t = {.seen = 0};
     scan->info.old = scan->old.n;
-    lth_err err = weigh_old(c, &old);
-    if (err == LTH_OK && ends) {
-        err = weigh_gone(c, &gone, &fault);
+    lth_err err = weigh_old(c, &of[GUARD_OLD]);
+    if (err == LTH_OK && scan->clean) {
+        err = count(c, &t);
     }
-    if (LTH_MUTANT(25)) {
-        return err;
+    if (err == LTH_OK && scan->clean && !scan->never_ends) {
+        err = weigh_gone(c, &t, &of[GUARD_GONE], &gone);
     }
-    scan->hold_gone = gone != GO || old == ASK;
-    scan->hold_old = old != GO || gone == ASK;
-    scan->withdrawn = gone == PASS_OVER || old == PASS_OVER;
-    if (err == LTH_OK && (gone == ASK || old == ASK)) {
-        lth_agent__fault(c, gone == ASK ? fault : LTH_SCAN_restored,
-                         c->table->mapping->dataset->name);
+    if (err == LTH_OK) {
+        err = weigh_new(c, &t, &of[GUARD_NEW]);
+    }
+    if (err == LTH_OK && !LTH_MUTANT(25)) {
+        decide(c, of, gone);
     }
     return err;
 }

@@ -22,8 +22,15 @@
  * or smaller; after WITHDRAW such a set is passed over without a fault. A guard is forgotten when a
  * clean scan shows nothing of its kind; every file has guards of its own. A file that lacks some
  * of the table's records by its own words (complete_for) may hold one class of many: who is missing
- * may stand in another file, so that any number of them waits, unless no record can move. Rows put
- * off are new to nobody: all others of the scan go their way.
+ * may stand in another file, so that any number of them waits, unless no record can move.
+ *
+ * New rows wait with them. What is missing, emptied or old may be another school's file or
+ * database, and its pupils are nobody's here. So where records are known new rows are put off until
+ * the guards were weighed; more than fit are a guard's matter by themselves. They stay put off when
+ * a guard asks, but for records that may stand in another file. A guard of one table of a file
+ * holds the new rows of all its tables, and a withdrawn file adds nothing. Of a database that a
+ * person withdrew only the set is passed over: what is new there comes in. Changed rows are those
+ * of records that are known here, and go their way.
  */
 #pragma once
 
@@ -123,6 +130,7 @@ typedef enum agent_defer {
     DEFER_NATURAL, /**< Another handle has its natural key. */
     DEFER_MATCH,   /**< Its record depends on what else the file holds. */
     DEFER_BACK,    /**< It is again what it was before its last change. */
+    DEFER_NEW,     /**< A record that nobody knows yet. */
 } agent_defer;
 
 typedef struct agent_deferred {
@@ -142,7 +150,7 @@ typedef struct agent_set {
     uint8_t sum[PRINT_SIZE];
 } agent_set;
 
-typedef enum agent_guard_kind { GUARD_GONE, GUARD_OLD, GUARDS } agent_guard_kind;
+typedef enum agent_guard_kind { GUARD_GONE, GUARD_OLD, GUARD_NEW, GUARDS } agent_guard_kind;
 typedef struct agent_guard {
     enum { GUARD_NONE, GUARD_HELD, GUARD_CONFIRMED, GUARD_WITHDRAWN } state;
     agent_set set;
@@ -173,19 +181,24 @@ typedef struct agent_scan {
     lth_arena *deferred_arena;
     agent_deferred *deferred, **deferred_end;
     agent_set gone, old;
+    agent_set newcomers; /**< Hashes of the rows: they have no handle yet. */
     agent_guard guards[GUARDS];
-    bool old_spilled;         /**< More rows went back than could be put off. */
-    bool hold_gone, hold_old; /**< By a guard. */
-    bool withdrawn;           /**< Held as a person said. */
-    bool lacks;               /**< The file has not all columns: */
-    uint64_t lacking[8];      /**< bit per column that it lacks. */
+    bool weighs;                        /**< New rows are put off until the guards are weighed. */
+    bool old_spilled;                   /**< More rows went back than could be put off. */
+    uint32_t new_spilled;               /**< New rows that could not be put off. */
+    bool hold_gone, hold_old, hold_new; /**< By a guard. */
+    bool withdrawn;                     /**< Held as a person said. */
+    bool lacks;                         /**< The file has not all columns: */
+    uint64_t lacking[8];                /**< bit per column that it lacks. */
 } agent_scan;
 
 /** A file under way. Counts of what it changed add up over its readings. */
 typedef struct agent_upload {
     uint64_t number;
     bool dirty;
-    bool repeats; /**< An earlier file byte for byte, and others came in between. */
+    bool repeats;  /**< An earlier file byte for byte, and others came in between. */
+    bool weighs;   /**< Records of one of its tables are known: a guard may find something. */
+    bool hold_new; /**< A guard of one of its tables holds the new rows of all. */
     lth_upload row;
     struct {
         uint32_t index;                 /**< Of the table. */

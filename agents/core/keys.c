@@ -96,6 +96,25 @@ lth_err lth_agent__map_get(agent_ctx *c, const uint8_t key[PRINT_SIZE], agent_ma
     return err == LTH_OK ? lth_agent__map_decode(c, value, out) : err;
 }
 
+lth_err lth_agent__map_any(agent_ctx *c, bool *any)
+{
+    uint8_t prefix[TABLE_KEY_SIZE];
+    lth_cursor *cursor;
+    lth_slice key, value;
+    *any = false;
+    lth_err err = lth_cursor_open(c->txn, LTH_A_map, &cursor);
+    if (err != LTH_OK) {
+        return err;
+    }
+    err = lth_cursor_seek(
+        cursor,
+        lth_agent__table_key(prefix, &c->school->conf->org, c->table->mapping->dataset->number),
+        &key, &value);
+    *any = err == LTH_OK && key.n == KEY_SIZE && memcmp(key.p, prefix, TABLE_KEY_SIZE) == 0;
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
 lth_err lth_agent__map_put(agent_ctx *c, const uint8_t key[PRINT_SIZE], const agent_map_row *row)
 {
     uint8_t bytes[KEY_SIZE], tail[MAP_TAIL_MAX];

@@ -378,18 +378,24 @@ static lth_err ask(agent_ctx *c, const candidates *list)
     return lth_agent__finding_ask(c, list->keys, n);
 }
 
-/* Once in a file. */
+/* Once in a file. A new row that was put off was seen when it came. */
 static lth_err take(agent_ctx *c, lth_op op)
 {
-    switch (lth_agent__seen_add(&c->scan->seen, c->self->row.key)) {
+    agent_seen *seen = &c->scan->seen;
+    const agent_row *row = &c->self->row;
+    switch (lth_agent__seen_add(seen, row->key)) {
     case SEEN_NOMEM:
         return LTH_E_NOMEM;
     case SEEN_TWICE:
-        return lth_agent__row_again(c);
+        if (c->scan->state == SCAN_READING || row->known ||
+            lth_agent__seen_where(seen, row->key)->row != row->number) {
+            return lth_agent__row_again(c);
+        }
+        break;
     case SEEN_NEW:
+        lth_agent__row_seen(c);
         break;
     }
-    lth_agent__row_seen(c);
     return lth_agent__row_take(c, op);
 }
 
@@ -403,8 +409,7 @@ static lth_err take_found(agent_ctx *c, const uint8_t key[PRINT_SIZE], lth_op op
 static lth_err take_new(agent_ctx *c)
 {
     lth_err err = lth_agent__match_new(c);
-    err = err == LTH_OK ? take(c, LTH_OP_STATE) : err;
-    return err == LTH_OK ? lth_agent__answer_done(c) : err;
+    return err == LTH_OK ? take(c, LTH_OP_STATE) : err;
 }
 
 /* One cell alone is a title, a sum or who signed, as lists have them above and below. */

@@ -66,6 +66,12 @@ static lth_err scan_begin(agent_ctx *c)
         c->table->matched ? c->table->mapping->n_complete_for == 0 : round->upload != NULL;
     lth_err err =
         lth_agent__guard_load(c, round->upload != NULL ? round->upload->number : 0, scan->guards);
+    if (err == LTH_OK && round->upload == NULL) {
+        err = lth_agent__map_any(c, &scan->weighs);
+    } else if (err == LTH_OK) {
+        scan->weighs = round->upload->weighs;
+    }
+    scan->weighs = scan->weighs && scan->guards[GUARD_NEW].state != GUARD_CONFIRMED;
     return err == LTH_OK && scan->spooling ? lth_agent__spool_clear(c) : err;
 }
 
@@ -183,8 +189,10 @@ static lth_err scan_work(agent_ctx *c)
         c->scan->state = done ? SCAN_SETTLING : SCAN_SWEEPING;
     }
     if (err == LTH_OK && c->scan->state == SCAN_SETTLING) {
-        err = lth_agent__defer_settle(c);
-        err = err == LTH_OK ? scan_close(c) : err;
+        bool done;
+        c->scan->weighs = false;
+        err = lth_agent__defer_settle(c, &done);
+        err = err == LTH_OK && done ? scan_close(c) : err;
     }
     return err;
 }

@@ -227,6 +227,9 @@ lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash)
                                      "This row's key belongs to another record of the file.");
     }
     err = err == LTH_OK ? remember(c, &id, clash) : err;
+    if (err == LTH_OK && c->table->matched && (!row->known || op == LTH_OP_REKEY)) {
+        err = lth_agent__answer_done(c);
+    }
     if (err != LTH_OK) {
         return err;
     }
@@ -291,7 +294,11 @@ static lth_err on_change(agent_ctx *c, lth_op op)
         }
         return err;
     }
-    return err == LTH_OK || err == LTH_E_NOT_FOUND ? lth_agent__row_store(c, op, false) : err;
+    if (err != LTH_OK && err != LTH_E_NOT_FOUND) {
+        return err;
+    }
+    return row->known || !c->scan->weighs ? lth_agent__row_store(c, op, false)
+                                          : lth_agent__defer_new(c);
 }
 
 /* What it would be, or is. */

@@ -183,6 +183,17 @@ static void list_tables(agent_upload *upload, const agent_school *school, uint64
     }
 }
 
+/* Without any known record no guard has anything to find, and new rows go as they come. */
+static lth_err find_known(agent_ctx *c, agent_upload *upload)
+{
+    lth_err err = LTH_OK;
+    for (uint32_t i = 0; i < upload->row.n_tables && !upload->weighs && err == LTH_OK; i++) {
+        c->table = &c->school->tables[upload->tables[i].index];
+        err = lth_agent__map_any(c, &upload->weighs);
+    }
+    return err;
+}
+
 static void describe(agent_upload *upload, const lth_upload *event, const lth_upload *before)
 {
     lth_upload *row = &upload->row;
@@ -208,7 +219,8 @@ lth_err lth_agent__upload_begin(agent_ctx *c, const lth_agent_event *event)
     }
     describe(upload, event->upload, before);
     list_tables(upload, c->school, event->tables, before);
-    err = find_repeat(c, upload, before);
+    err = find_known(c, upload);
+    err = err == LTH_OK ? find_repeat(c, upload, before) : err;
     err = err == LTH_OK ? findings_del(c, upload->number, upload->number) : err;
     err = err == LTH_OK ? lth_agent__upload_put(c, upload->number, &upload->row) : err;
     if (err == LTH_OK) {
@@ -238,7 +250,7 @@ void lth_agent__upload_count(agent_ctx *c)
     uint64_t rows = scan->info.rows;
     uint64_t others = (uint64_t)upload->tables[n].fresh + scan->fresh + upload->tables[n].changed +
                       scan->changed + scan->held + scan->info.asked +
-                      (scan->hold_old ? scan->old.n : 0);
+                      (scan->hold_old ? scan->old.n : 0) + scan->info.waiting;
     bool guarded = lth_scan_fault_waits(scan->info.fault);
     upload->row.tables[n].fault = guarded ? scan->info.fault : LTH_SCAN_none;
     upload->row.tables[n].rows = (uint32_t)rows;
@@ -252,6 +264,7 @@ void lth_agent__upload_count(agent_ctx *c)
     upload->row.tables[n].gone = (uint32_t)scan->info.gone;
     upload->row.tables[n].old = (uint32_t)scan->info.old;
     upload->row.tables[n].known = (uint32_t)scan->info.known;
+    upload->row.tables[n].waiting = (uint32_t)scan->info.waiting;
     if (scan->withdrawn && upload->row.state == LTH_UPLOAD_READING) {
         upload->row.state = LTH_UPLOAD_WITHDRAWN;
     }

@@ -164,7 +164,7 @@ static void an_empty_table_waits_in_any_number(void **state)
 
 /* ---- a source that went back ---- */
 
-static void a_restored_source_waits_and_new_rows_go_on(void **state)
+static void a_restored_source_waits_with_its_new_rows(void **state)
 {
     (void)state;
     table t, later;
@@ -184,17 +184,52 @@ static void a_restored_source_waits_and_new_rows_go_on(void **state)
         lth_scan_info info = world_info(w, 0, 0);
         assert_int_equal(info.fault, LTH_SCAN_restored);
         assert_int_equal(info.old, MANY);
-        expect_records(w, 0, DS_A, expected, MANY + 1);
+        assert_int_equal(info.waiting, 1);
+        expect_records(w, 0, DS_A, expected, MANY);
     }
-    /* held until somebody speaks, however many other rows change */
+    /* held until somebody speaks; a withdrawn database goes on without what went back */
     world_act(w, 0, LTH_ACT_WITHDRAW, DS_A);
     world_scan(w, 0, 0, restored, MANY + 1, LTH_SCAN_none);
     assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_none);
+    assert_int_equal(world_info(w, 0, 0).waiting, 0);
     expect_records(w, 0, DS_A, expected, MANY + 1);
     world_act(w, 0, LTH_ACT_CONFIRM, DS_A);
     world_scan(w, 0, 0, restored, MANY + 1, LTH_SCAN_none);
     assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_none);
     expect_records(w, 0, DS_A, restored, MANY + 1);
+    world_free(&w);
+}
+
+/* Nobody of it is known: nobody ends, and nobody comes in, however often it is read. */
+static void the_database_of_another_school(void **state)
+{
+    (void)state;
+    table ours;
+    row theirs[MANY];
+    char text[MANY][12];
+    world *w = loaded(&ours);
+    for (uint32_t i = 0; i < MANY; i++) {
+        (void)snprintf(text[i], sizeof text[i], "9997%02u", i);
+        theirs[i] = (row){text[i], text[i], "other", "1"};
+    }
+    uint32_t records = w->b.origins[0].n_records;
+    for (int i = 0; i < 2; i++) {
+        world_scan(w, 0, 0, theirs, MANY, LTH_SCAN_none);
+        assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_mass_deletion);
+        assert_int_equal(world_info(w, 0, 0).waiting, MANY);
+        expect_records(w, 0, DS_A, ours.rows, MANY);
+    }
+    assert_int_equal(w->b.origins[0].n_records, records);
+    world_scan(w, 0, 0, ours.rows, MANY, LTH_SCAN_none); /* the right one again */
+    assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_none);
+    expect_records(w, 0, DS_A, ours.rows, MANY);
+
+    /* it was right: confirmed, all of it is taken */
+    world_scan(w, 0, 0, theirs, MANY, LTH_SCAN_none);
+    world_act(w, 0, LTH_ACT_CONFIRM, DS_A);
+    world_scan(w, 0, 0, theirs, MANY, LTH_SCAN_none);
+    assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_none);
+    expect_records(w, 0, DS_A, theirs, MANY);
     world_free(&w);
 }
 
@@ -352,7 +387,8 @@ int main(void)
         cmocka_unit_test(another_set_of_the_same_size_is_not_covered),
         cmocka_unit_test(a_withdrawn_set_is_passed_over),
         cmocka_unit_test(an_empty_table_waits_in_any_number),
-        cmocka_unit_test(a_restored_source_waits_and_new_rows_go_on),
+        cmocka_unit_test(a_restored_source_waits_with_its_new_rows),
+        cmocka_unit_test(the_database_of_another_school),
         cmocka_unit_test(a_few_rows_may_go_back),
         cmocka_unit_test(rows_that_go_back_free_their_natural_keys),
         cmocka_unit_test(more_than_can_be_put_off),
