@@ -8,23 +8,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agents/capture/file.h"
-#include "agents/capture/source.h"
-#include "agents/capture/sqlite_file.h"
+#include "agents/capture/session.h"
 #include "lth/diag.h"
 
 #define ARENA_MAX        (2 * (size_t)LTH_CAPTURE_REQUEST_MAX)
 #define MEMORY_MAX       ((rlim_t)2 * 1024 * 1024 * 1024)
-#define PATIENCE_MS      2000
-#define LOOK_AGAIN_MS    10
 #define EXIT_USAGE       2
 
 #define FILE_SECONDS_MAX 120 /* Of processor time for one file. */
@@ -37,105 +32,59 @@
 #endif
 #endif
 
-/* The connection of a round, and for a SQLite file the look that it rests on. */
-typedef struct session {
+/* One table of the request, and what was read of it. */
+typedef struct table_task {
     const lth_capture_request *request;
-    source db;
-    bool file, without_locks;
-    sqlite_file_look look;
-    int64_t give_up_ms;
-} session;
+    const lth_capture_table *table;
+    rows found;
+} table_task;
 
-static int64_t now_ms(void)
+static lth_scan_fault take_row(void *ctx, const lth_cell *cells, uint32_t n,
+                               char detail[LTH_DETAIL_MAX])
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    table_task *self = ctx;
+    const lth_capture_row_head head = {.table = self->table->number};
+    (void)detail;
+    return rows_add(&self->found, &head, cells, n) == LTH_OK ? LTH_SCAN_none
+                                                             : LTH_SCAN_too_many_rows;
 }
 
-/* Wait until the file may be read without disturbing its writer. */
-static lth_scan_fault await_quiet(session *self, char detail[LTH_DETAIL_MAX])
+static lth_scan_fault read_table(void *ctx, source *db, char detail[LTH_DETAIL_MAX])
 {
-    for (;;) {
-        sqlite_file_state state = sqlite_file_look_at(&self->look, self->request->database);
-        if (state == SQLITE_FILE_BAD) {
-            lth_format(detail, LTH_DETAIL_MAX, "%s", self->request->database);
-            return LTH_SCAN_unreachable;
-        }
-        self->without_locks = state == SQLITE_FILE_QUIET;
-        if (state != SQLITE_FILE_BUSY)
-            return LTH_SCAN_none;
-        if (now_ms() >= self->give_up_ms)
-            return LTH_SCAN_locked;
-        (void)poll(NULL, 0, LOOK_AGAIN_MS);
-    }
+    table_task *self = ctx;
+    const source_query query = {.text = self->table->query,
+                                .columns = self->table->columns,
+                                .n_columns = self->table->n_columns,
+                                .rows_max = self->request->rows_max,
+                                .rows_limit = LTH_SCAN_ROWS_MAX,
+                                .seconds_max = self->request->seconds_max};
+    return source_read(db, &query, &(source_sink){.ctx = self, .row = take_row}, detail);
 }
 
-static lth_scan_fault session_open(session *self, char detail[LTH_DETAIL_MAX])
+static void forget_table(void *ctx)
 {
-    char uri[3 * SQLITE_FILE_PATH_MAX];
-    const char *database = self->request->database;
-    if (self->db.connected)
-        return LTH_SCAN_none;
-    if (self->file) {
-        lth_scan_fault fault = await_quiet(self, detail);
-        if (fault != LTH_SCAN_none)
-            return fault;
-        if (!sqlite_file_uri(uri, sizeof uri, database, self->without_locks))
-            return LTH_SCAN_unreachable;
-        database = uri;
-    }
-    return source_open(&self->db, self->request, database, detail);
-}
-
-static bool read_in_peace(const session *self)
-{
-    return !self->without_locks || sqlite_file_unchanged(&self->look, self->request->database);
-}
-
-/* What was read while somebody wrote is thrown away, faults included, and read again. */
-static lth_scan_fault read_table(session *self, const lth_capture_table *table, rows *out,
-                                 char detail[LTH_DETAIL_MAX])
-{
-    const lth_capture_request *request = self->request;
-    for (;;) {
-        detail[0] = '\0';
-        lth_scan_fault fault = session_open(self, detail);
-        if (fault != LTH_SCAN_none)
-            return fault;
-        fault = source_read(&self->db, table, request->rows_max, request->seconds_max, out, detail);
-        if (read_in_peace(self))
-            return fault;
-        source_close(&self->db);
-        rows_clear(out);
-        if (now_ms() >= self->give_up_ms) {
-            detail[0] = '\0';
-            return LTH_SCAN_locked;
-        }
-    }
+    rows_clear(&((table_task *)ctx)->found);
 }
 
 static lth_err run(const lth_capture_request *request)
 {
     uint8_t end[LTH_CAPTURE_END_BYTES_MAX];
     char detail[LTH_DETAIL_MAX];
-    session self = {.request = request,
-                    .file = source_family_of(request->driver)->file,
-                    .give_up_ms = now_ms() + PATIENCE_MS};
+    session self = session_of(request);
     lth_err err = LTH_OK;
     for (uint32_t i = 0; i < request->n_tables && !err; i++) {
-        const lth_capture_table *table = &request->tables[i];
-        rows found = {0};
-        lth_scan_fault fault = read_table(&self, table, &found, detail);
-        err = rows_write(&found, STDOUT_FILENO);
-        rows_clear(&found);
+        table_task one = {.request = request, .table = &request->tables[i]};
+        lth_scan_fault fault =
+            session_read(&self, &(session_task){&one, read_table, forget_table}, detail);
+        err = rows_write(&one.found, STDOUT_FILENO);
+        rows_clear(&one.found);
         size_t n = lth_capture_table_end_encode(
             end,
-            &(lth_capture_table_end){.table = table->number, .fault = fault, .detail = detail});
+            &(lth_capture_table_end){.table = one.table->number, .fault = fault, .detail = detail});
         if (!err)
             err = write_all(STDOUT_FILENO, end, n);
     }
-    source_close(&self.db);
+    session_close(&self);
     if (!err)
         err = write_all(STDOUT_FILENO, end, lth_capture_end_encode(end));
     return err;

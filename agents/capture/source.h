@@ -30,10 +30,30 @@ lth_scan_fault source_open(source *out, const lth_capture_request *request, cons
                            char detail[LTH_DETAIL_MAX]);
 void source_close(source *self);
 
-/** Read one table to the end, or to @p rows_max rows when that is not 0, and close its cursor. A
- * row with an over-long value is left out and the fault is `truncated`. */
-lth_scan_fault source_read(source *self, const lth_capture_table *table, uint32_t rows_max,
-                           uint32_t seconds_max, rows *out, char detail[LTH_DETAIL_MAX]);
+typedef struct source_query {
+    const char *text;
+    const char *const *columns; /**< By name; NULL: all of the result, as they stand. */
+    uint32_t n_columns;
+    uint32_t rows_max;    /**< End without fault after so many; 0 = all. */
+    uint32_t rows_limit;  /**< More than these are too_many_rows. */
+    uint32_t seconds_max; /**< Of the query. */
+} source_query;
+
+/** Where rows go. A fault that is returned ends the reading. */
+typedef struct source_sink {
+    void *ctx;
+    /** Once, before the first row; NULL: not asked for. Names are valid until the end. */
+    lth_scan_fault (*columns)(void *ctx, const char *const *names, uint32_t n,
+                              char detail[LTH_DETAIL_MAX]);
+    /** Cells in the order asked for, valid in the call. */
+    lth_scan_fault (*row)(void *ctx, const lth_cell *cells, uint32_t n,
+                          char detail[LTH_DETAIL_MAX]);
+} source_sink;
+
+/** Run a query to its end and close its cursor. A row with an over-long value is left out and the
+ * fault is `truncated`. */
+lth_scan_fault source_read(source *db, const source_query *query, const source_sink *sink,
+                           char detail[LTH_DETAIL_MAX]);
 
 /** The fault that a handle's first diagnostic record tells of, @p otherwise if it tells nothing
  * known. Detail: the missing name, or SQLSTATE and native code; never the driver's text, which may
