@@ -44,7 +44,7 @@ typedef struct dataset_texts {
     conf_number number, version;
     conf_title_text title;
     conf_text dated_by;
-    const conf_node *natural_key, *groups, *fields, *rules, *references;
+    const conf_node *natural_key, *groups, *fields, *rules, *references, *uniques;
 } dataset_texts;
 
 #define AT(member) offsetof(dataset_texts, member)
@@ -74,6 +74,9 @@ const conf_item lth_conf__dataset_items[] = {
     {"references", CONF_ITEMS, 0, NULL, 0, LTH_RULES_MAX, NULL, lth_conf__reference_items,
      AT(references), "Bản ghi khác phải có; tập dữ liệu không có ở đây thì bỏ qua",
      "Other records that must exist; a dataset that is not known here is passed over"},
+    {"unique", CONF_ITEMS, 0, NULL, 0, LTH_UNIQUES_MAX, NULL, lth_conf__unique_items, AT(uniques),
+     "Điều hai bản ghi của một trường không được có chung; broker nhận đầu tiên xét",
+     "What no two records of one school may share; the broker that takes them in judges it"},
     {"valid", CONF_ANY, CONF_LATER, NULL, 0, 0, NULL, NULL, 0,
      "Trường bắt đầu và kết thúc hiệu lực", "Fields that hold the start and end of validity"},
     {.key = NULL},
@@ -302,6 +305,7 @@ static void read_dataset(conf_load *load, conf_part *part, lth_dataset *out, con
                             .natural_key = t.natural_key,
                             .rules = t.rules,
                             .references = t.references,
+                            .uniques = t.uniques,
                             .dated_by = t.dated_by};
     if (!sizes_ok(file, &t) || out->name == NULL) {
         return;

@@ -191,7 +191,8 @@ void lth_conf__csv_text(const conf_file *file, lth_slice text, conf_csv_row row,
 extern const conf_item lth_conf__broker_items[], lth_conf__agent_items[], lth_conf__dataset_items[],
     lth_conf__orgs_items[], lth_conf__routes_items[], lth_conf__lists_items[],
     lth_conf__intake_items[];
-extern const conf_item lth_conf__rule_items[], lth_conf__reference_items[];
+extern const conf_item lth_conf__rule_items[], lth_conf__reference_items[],
+    lth_conf__unique_items[];
 extern const conf_item lth_conf__field_items[], lth_conf__title_items[], lth_conf__source_items[];
 
 typedef struct conf_title_text {
@@ -236,7 +237,7 @@ void lth_conf__codelists(conf_load *load, conf_part *parts, uint32_t n, lth_sche
 typedef struct conf_dataset {
     conf_file file;
     lth_dataset *ds;
-    const conf_node *natural_key, *rules, *references;
+    const conf_node *natural_key, *rules, *references, *uniques;
     conf_text dated_by;
 } conf_dataset;
 void lth_conf__rules(const conf_dataset *one, const conf_dataset *all, uint32_t n_all);

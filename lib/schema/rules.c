@@ -158,7 +158,90 @@ const lth_reference *lth_reference_find(const lth_dataset *ds, uint16_t number)
     return NULL;
 }
 
+const lth_unique *lth_unique_find(const lth_dataset *ds, uint16_t number)
+{
+    for (uint32_t i = 0; i < ds->n_uniques; i++) {
+        if (ds->uniques[i].number == number) {
+            return &ds->uniques[i];
+        }
+    }
+    return NULL;
+}
+
+/* The @p at-th of all rules, references and uniques. */
+static bool about(lth_rule_about *out, const lth_dataset *ds, uint32_t at)
+{
+    if (at < ds->n_rules) {
+        const lth_rule *rule = &ds->rules[at];
+        *out = (lth_rule_about){rule->number, rule->id, rule->severity, &rule->text};
+        return true;
+    }
+    at -= ds->n_rules;
+    if (at < ds->n_references) {
+        const lth_reference *one = &ds->references[at];
+        *out = (lth_rule_about){one->number, one->id, one->severity, &one->text};
+        return true;
+    }
+    at -= ds->n_references;
+    if (at < ds->n_uniques) {
+        const lth_unique *one = &ds->uniques[at];
+        *out = (lth_rule_about){one->number, one->id, one->severity, &one->text};
+        return true;
+    }
+    return false;
+}
+
+bool lth_rule_about_number(lth_rule_about *out, const lth_dataset *ds, uint16_t number)
+{
+    for (uint32_t i = 0; about(out, ds, i); i++) {
+        if (out->number == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lth_rule_about_id(lth_rule_about *out, const lth_dataset *ds, const char *id)
+{
+    for (uint32_t i = 0; about(out, ds, i); i++) {
+        if (out->id != NULL && strcmp(out->id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- values ---- */
+
+bool lth_unique_takes_part(const lth_unique *unique, const lth_row_values *row)
+{
+    return unique->when == NULL ||
+           (all_shown(row, unique->when->reads) && lth_expr_truth(unique->when, row) == LTH_TRUE);
+}
+
+lth_err lth_unique_value(lth_buf *out, const lth_unique *unique, const lth_row_values *row)
+{
+    lth_buf_clear(out);
+    for (uint32_t i = 0; i < unique->n_fields; i++) {
+        const lth_field *field = lth_schema__field_number(row->ds, unique->fields[i]);
+        LTH_ASSERT(field != NULL);
+        size_t index = (size_t)(field - row->ds->fields);
+        const lth_value *value = &row->values[index];
+        if (!is_shown(row, index) || value->kind == LTH_VALUE_NULL) {
+            return LTH_E_NOT_FOUND;
+        }
+        size_t n = lth_schema__value_size(field, value);
+        if (n > out->max - out->n) {
+            return LTH_E_LIMIT;
+        }
+        uint8_t *p = lth_buf_more(out, n);
+        if (p == NULL) {
+            return LTH_E_NOMEM;
+        }
+        (void)lth_schema__value_put(p, field, value);
+    }
+    return LTH_OK;
+}
 
 lth_err lth_reference_natural(lth_buf *out, const lth_schema *schema,
                               const lth_reference *reference, const lth_row_values *row)

@@ -132,30 +132,49 @@ static const lth_field *field_named(const lth_dataset *ds, const char *name, siz
 /* The field and part that a placeholder of @p n bytes names. */
 typedef struct placeholder {
     const lth_field *field; /* NULL: today, or unknown. */
-    bool title, today;
+    bool title, today, other;
 } placeholder;
 
 static placeholder read_placeholder(const lth_dataset *ds, const char *name, size_t n)
 {
-    static const char suffix[] = ".title";
-    const size_t size = sizeof suffix - 1;
+    static const char prefix[] = "other.", suffix[] = ".title";
+    const size_t start = sizeof prefix - 1, size = sizeof suffix - 1;
     placeholder out = {.today = n == 5 && memcmp(name, "today", 5) == 0};
+    out.other = n > start && memcmp(name, prefix, start) == 0;
+    if (out.other) {
+        out.field = field_named(ds, name + start, n - start);
+        return out;
+    }
     out.title = n > size && memcmp(name + n - size, suffix, size) == 0;
     out.field = field_named(ds, name, n - (out.title ? size : 0));
     return out;
 }
 
-const char *lth_rule_text_fault(const lth_dataset *ds, const char *text, size_t *n)
+const char *lth_rule_text_fault(const lth_dataset *ds, const char *text, bool other, size_t *n)
 {
     for (const char *open = strchr(text, '{'); open != NULL; open = strchr(open + 1, '{')) {
         size_t size = strcspn(open + 1, "}");
         placeholder found = read_placeholder(ds, open + 1, size);
-        if (open[1 + size] == '\0' || (found.field == NULL && !found.today)) {
+        bool good = found.other
+                        ? other && found.field != NULL && found.field->group == ds->natural_group
+                        : found.field != NULL || found.today;
+        if (open[1 + size] == '\0' || !good) {
             *n = size;
             return open + 1;
         }
     }
     return NULL;
+}
+
+/* Of another record nothing is said but its natural key. */
+static void put_other(writer *w, const lth_field *field)
+{
+    const lth_row_values *row = w->row;
+    if (row->other == NULL || field == NULL || field->group != row->ds->natural_group) {
+        say(w, "(không rõ)", "(not known)");
+        return;
+    }
+    put_value(w, field, &row->other[field - row->ds->fields]);
 }
 
 static void put_template(writer *w, const char *text)
@@ -171,6 +190,8 @@ static void put_template(writer *w, const char *text)
         placeholder what = read_placeholder(w->row->ds, text + 1, n);
         if (what.today) {
             put_date(w, w->row->today);
+        } else if (what.other) {
+            put_other(w, what.field);
         } else if (what.field != NULL && what.title) {
             put(w, "%s", title_of(w, &what.field->title, what.field->name));
         } else if (what.field != NULL) {
@@ -397,12 +418,9 @@ static void say_not_in_force(writer *w, const subject *s)
 
 static void say_rule(writer *w, const subject *s)
 {
-    const lth_rule *rule = lth_rule_find(w->row->ds, s->finding->rule);
-    const lth_reference *reference = lth_reference_find(w->row->ds, s->finding->rule);
-    const lth_titles *text = rule != NULL        ? &rule->text
-                             : reference != NULL ? &reference->text
-                                                 : NULL;
-    const char *template = text != NULL ? pick(w, text->vi, text->en) : NULL;
+    lth_rule_about about;
+    bool known = lth_rule_about_number(&about, w->row->ds, s->finding->rule);
+    const char *template = known ? pick(w, about.text->vi, about.text->en) : NULL;
     put_template(w, template != NULL ? template : lth_refusal_text(s->finding->code, w->english));
 }
 
@@ -438,6 +456,7 @@ static const struct {
     {LTH_REFUSE_bad_value, say_bad_value},       {LTH_REFUSE_missing_required, say_missing},
     {LTH_REFUSE_unknown_code, say_unknown_code}, {LTH_REFUSE_code_not_in_force, say_not_in_force},
     {LTH_REFUSE_broken_rule, say_rule},          {LTH_REFUSE_missing_reference, say_rule},
+    {LTH_REFUSE_not_unique, say_rule},
 };
 
 /* ---- */

@@ -3,6 +3,10 @@
 
 #include "test_conf_kit.h"
 
+#define UNIQUE(number, fields, vi)                                                                 \
+    "unique:\n  - { number: " number ", id: a, severity: error, fields: " fields                   \
+    ", text: { vi: " vi ", en: e } }\nfields:\n"
+
 /* One spoiled place in an otherwise correct configuration, and the first error it gives. */
 typedef struct spoil {
     const char *file, *from, *to;
@@ -225,6 +229,32 @@ static const spoil SPOILS[] = {
      "datasets/thing.yaml:11:35: giá trị \"blocks\" không có trong các giá trị của \"severity\"; "
      "dùng được: error, warning",
      0},
+    {"datasets/thing.yaml", "fields:\n", UNIQUE("1", "[nam]", "v"),
+     "datasets/thing.yaml:11:51: trường \"nam\" không có trong tập dữ liệu \"thing\"; ý bạn là "
+     "\"name\"?",
+     0},
+    {"datasets/thing.yaml", "fields:\n", UNIQUE("1", "[]", "v"),
+     "datasets/thing.yaml:11:50: cần từ 1 đến 16 trường", 0},
+    {"datasets/thing.yaml", "fields:\n", UNIQUE("1", "[name, name]", "v"),
+     "datasets/thing.yaml:11:57: trường \"name\" viết hai lần", 0},
+    {"datasets/thing.yaml", "fields:\n", UNIQUE("1", "[name, code]", "v"),
+     "datasets/thing.yaml:11:50: có đủ các trường của natural_key nên không bao giờ trùng: bỏ bớt "
+     "trường",
+     0},
+    {"datasets/thing.yaml", "fields:\n", UNIQUE("1", "[note]", "v"),
+     "datasets/thing.yaml:11:51: trường \"note\" do đơn vị khác viết (nhóm \"official\"): chỉ xét "
+     "được trường mà đơn vị giữ bản ghi viết",
+     0},
+    {"datasets/thing.yaml", "fields:\n", UNIQUE("1", "[name]", "\"{other.name}\""),
+     "datasets/thing.yaml:11:70: trong câu, {other.name} không phải trường của tập dữ liệu: viết "
+     "{trường}, {trường.title}, {today} hoặc {other.trường} với trường của natural_key",
+     0},
+    {"datasets/thing.yaml", "fields:\n",
+     "rules:\n  - { number: 1, id: b, severity: error, check: \"true\",\n"
+     "      text: { vi: \"{other.code}\", en: e } }\n" UNIQUE("1", "[name]", "v"),
+     "datasets/thing.yaml:12:19: trong câu, {other.code} không phải trường của tập dữ liệu: viết "
+     "{trường}, {trường.title} hoặc {today}",
+     1},
     {"datasets/thing.yaml", "  note: { number: 7, group: official, type: text }\n", "",
      "datasets/thing.yaml:9:3: nhóm \"official\" không có trường nào", 0},
     {"agent.yaml", "every: 500s", "every: 500",

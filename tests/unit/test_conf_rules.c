@@ -51,7 +51,13 @@ static const char THING[] =
     "  - { number: 2, id: parent, severity: warning, dataset: thing,\n"
     "      fields: [parent_day, parent], text: { vi: \"a\", en: \"b\" } }\n"
     "  - { number: 4, id: stranger, severity: error, dataset: unknown, fields: [a, b],\n"
-    "      text: { vi: \"a\", en: \"b\" } }\n";
+    "      text: { vi: \"a\", en: \"b\" } }\n"
+    "unique:\n"
+    "  - { number: 202, id: parent_once, severity: warning, fields: [parent, commune],\n"
+    "      text: { vi: \"a\", en: \"b\" } }\n"
+    "  - { number: 201, id: commune_once, severity: error, fields: [commune],\n"
+    "      when: \"parent is null\",\n"
+    "      text: { vi: \"{commune} của {other.code}\", en: \"{other.code} has {commune}\" } }\n";
 
 static const char LISTS[] = "lists:\n"
                             "  province: { title: { vi: Tỉnh } }\n"
@@ -162,6 +168,19 @@ static void test_dataset(void **state)
     assert_int_equal(ds->references[0].n_fields, 2);
     assert_int_equal(ds->references[0].fields[0], 6);
     assert_int_equal(ds->references[0].fields[1], 7);
+    assert_int_equal(ds->n_uniques, 2);
+    assert_int_equal(ds->uniques[0].number, 201);
+    assert_string_equal(ds->uniques[0].id, "commune_once");
+    assert_int_equal(ds->uniques[0].severity, LTH_SEVERITY_ERROR);
+    assert_int_equal(ds->uniques[0].n_fields, 1);
+    assert_int_equal(ds->uniques[0].fields[0], 3);
+    assert_non_null(ds->uniques[0].when);
+    assert_string_equal(ds->uniques[0].when_text, "parent is null");
+    assert_string_equal(ds->uniques[0].text.en, "{other.code} has {commune}");
+    assert_int_equal(ds->uniques[1].severity, LTH_SEVERITY_WARNING);
+    assert_int_equal(ds->uniques[1].fields[0], 6);
+    assert_int_equal(ds->uniques[1].fields[1], 3);
+    assert_null(ds->uniques[1].when);
     lth_conf_free(&l.owner);
 }
 

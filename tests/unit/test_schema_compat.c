@@ -167,7 +167,9 @@ CHANGE(rules_and_references)
     static const lth_reference reference = {.number = 2, .id = "q", .dataset = 7};
     d->ds.rules = &rule;
     d->ds.references = &reference;
-    d->ds.n_rules = d->ds.n_references = 1;
+    static const lth_unique unique = {.number = 3, .id = "u", .severity = LTH_SEVERITY_ERROR};
+    d->ds.uniques = &unique;
+    d->ds.n_rules = d->ds.n_references = d->ds.n_uniques = 1;
     d->ds.dated_by = 8;
 }
 

@@ -244,10 +244,10 @@ static void test_templates(void **state)
                 lth_refusal_text(LTH_REFUSE_missing_reference, true));
     size_t n = 0;
     const lth_dataset *ds = rules_kit_dataset();
-    assert_null(lth_rule_text_fault(ds, "{n} {n.title} {today} }", &n));
-    assert_memory_equal(lth_rule_text_fault(ds, "{n} {today.title}", &n), "today.title", 11);
-    assert_memory_equal(lth_rule_text_fault(ds, "{n", &n), "n", 1);
-    assert_memory_equal(lth_rule_text_fault(ds, "{} {n}", &n), "}", 1);
+    assert_null(lth_rule_text_fault(ds, "{n} {n.title} {today} }", false, &n));
+    assert_memory_equal(lth_rule_text_fault(ds, "{n} {today.title}", false, &n), "today.title", 11);
+    assert_memory_equal(lth_rule_text_fault(ds, "{n", false, &n), "n", 1);
+    assert_memory_equal(lth_rule_text_fault(ds, "{} {n}", false, &n), "}", 1);
 }
 
 static void test_reference(void **state)
@@ -272,6 +272,76 @@ static void test_reference(void **state)
     assert_null(lth_reference_find(rules_kit_dataset(), 1));
     assert_ptr_equal(lth_rule_find(rules_kit_dataset(), 5), &rules[2]);
     assert_null(lth_rule_find(rules_kit_dataset(), 9));
+}
+
+/* What must be unique: bytes of the fields in their order, nothing while one is null or withheld;
+ * its sentence names the other record by its natural key alone. */
+static void test_unique(void **state)
+{
+    (void)state;
+    static const uint16_t numbers[] = {3, 1};
+    lth_dataset *ds = rules_kit_dataset();
+    lth_unique unique = {.number = 20,
+                         .id = "once",
+                         .severity = LTH_SEVERITY_ERROR,
+                         .fields = numbers,
+                         .n_fields = 2,
+                         .when = compile("n > 5"),
+                         .text = {"{s} trùng với {other.s}", "{s} is that of {other.s}"}};
+    lth_buf out;
+    lth_buf_init(&out, 4096);
+    ds->uniques = &unique;
+    ds->n_uniques = 1;
+    lth_row_values row = row_of("s=X1\x1fn=7");
+    assert_int_equal(lth_unique_value(&out, &unique, &row), LTH_OK);
+    assert_int_equal(out.n, 6);
+    assert_memory_equal(out.p, "\x1a\x02X1\x08\x0e", 6); /* protobuf: field 3, then field 1 */
+    assert_true(lth_unique_takes_part(&unique, &row));
+    uint64_t shown = UINT64_C(0x3ff) & ~UINT64_C(1); /* without n */
+    row.shown = &shown;
+    assert_int_equal(lth_unique_value(&out, &unique, &row), LTH_E_NOT_FOUND);
+    assert_false(lth_unique_takes_part(&unique, &row));
+    row = row_of("s=X1\x1fn=5");
+    assert_false(lth_unique_takes_part(&unique, &row));
+    row = row_of("s=X1");
+    assert_int_equal(lth_unique_value(&out, &unique, &row), LTH_E_NOT_FOUND);
+    assert_false(lth_unique_takes_part(&unique, &row));
+    assert_ptr_equal(lth_unique_find(ds, 20), &unique);
+    assert_null(lth_unique_find(ds, 9));
+    lth_rule_about about;
+    assert_true(lth_rule_about_id(&about, ds, "once"));
+    assert_int_equal(about.number, 20);
+    assert_true(lth_rule_about_number(&about, ds, 9));
+    assert_string_equal(about.id, "other");
+    assert_false(lth_rule_about_number(&about, ds, 99));
+
+    const lth_finding f = {
+        .code = LTH_REFUSE_not_unique, .severity = LTH_SEVERITY_ERROR, .field = 3, .rule = 20};
+    uint16_t natural = ds->natural_group;
+    lth_value other[RULES_KIT_FIELDS];
+    rules_kit_values(other, "s=Y2");
+    row = row_of("s=X1");
+    ds->natural_group = ds->fields[2].group;
+    lth_buf_clear(&out);
+    assert_int_equal(lth_finding_text(&out, &rules_kit_schema, &f, &row, (lth_slice){0}, true),
+                     LTH_OK);
+    assert_int_equal(out.n, strlen("X1 is that of (not known)"));
+    assert_memory_equal(out.p, "X1 is that of (not known)", out.n);
+    row.other = other;
+    lth_buf_clear(&out);
+    assert_int_equal(lth_finding_text(&out, &rules_kit_schema, &f, &row, (lth_slice){0}, false),
+                     LTH_OK);
+    assert_int_equal(out.n, strlen("X1 trùng với Y2"));
+    assert_memory_equal(out.p, "X1 trùng với Y2", out.n);
+    ds->natural_group = (uint16_t)(ds->fields[2].group + 1); /* {other.s} is no key now */
+    lth_buf_clear(&out);
+    assert_int_equal(lth_finding_text(&out, &rules_kit_schema, &f, &row, (lth_slice){0}, true),
+                     LTH_OK);
+    assert_memory_equal(out.p, "X1 is that of (not known)", out.n);
+    ds->natural_group = natural;
+    ds->uniques = NULL;
+    ds->n_uniques = 0;
+    lth_buf_fini(&out);
 }
 
 /* A whole record: the bytes of its groups give the values that were encoded. */
@@ -426,7 +496,8 @@ int main(void)
         cmocka_unit_test(test_codes),     cmocka_unit_test(test_full),
         cmocka_unit_test(test_sentences), cmocka_unit_test(test_cells),
         cmocka_unit_test(test_templates), cmocka_unit_test(test_reference),
-        cmocka_unit_test(test_record),    cmocka_unit_test(test_mapped),
+        cmocka_unit_test(test_unique),    cmocka_unit_test(test_record),
+        cmocka_unit_test(test_mapped),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

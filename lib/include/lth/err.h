@@ -133,6 +133,8 @@ typedef enum lth_refusal_class {
     X(mass_deletion, 114, HOLD, "xoá quá nhiều bản ghi cùng lúc, chờ người xác nhận",              \
       "too many records would end at once, waiting for a person")                                  \
     X(rejected, 115, HOLD, "đã bị từ chối", "rejected by a person")                                \
+    X(not_unique, 116, HOLD, "giá trị đã thuộc bản ghi khác của trường",                           \
+      "another record of the school has the same value")                                           \
     X(bad_frame, 200, STOPPED, "thông điệp sai định dạng", "malformed message")                    \
     X(bad_version, 201, STOPPED, "phiên bản giao thức không hỗ trợ",                               \
       "protocol version not supported")                                                            \

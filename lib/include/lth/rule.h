@@ -43,6 +43,8 @@
 #define LTH_RULE_ID_MAX          64u
 #define LTH_FINDINGS_MAX         24u
 #define LTH_REFERENCE_FIELDS_MAX 16u
+#define LTH_UNIQUE_FIELDS_MAX    16u
+#define LTH_UNIQUES_MAX          16u /**< Of one dataset. */
 
 struct lth_dataset;
 struct lth_schema;
@@ -129,6 +131,8 @@ typedef struct lth_row_values {
     const uint64_t *shown; /**< Bit per field index: its group is here. NULL: all are. A rule that
                               reads a withheld field is not judged. */
     uint32_t today;        /**< YYYYMMDD */
+    const struct lth_value *other; /**< By field index, of its natural key alone: the record that
+                                      has what this one may not have too. NULL: not known. */
 } lth_row_values;
 lth_truth lth_expr_truth(const lth_expr *expr, const lth_row_values *row);
 
@@ -163,17 +167,34 @@ typedef struct lth_reference {
     lth_titles text;
 } lth_reference;
 
+/** What no two living records of one organisation may have alike: all of `fields` together.
+ * Judged at the entry broker alone, against the records that live there: of two, the later one is
+ * held or warned about. Records of other organisations are never looked at: the same child at two
+ * schools is a transfer. A record takes no part while one of the fields is null or `when` is not
+ * true. */
+typedef struct lth_unique {
+    uint16_t number; /**< Shares the number space of rules. */
+    const char *id;
+    lth_severity severity;
+    const uint16_t *fields; /**< Numbers; written by the record's owner, one value each. */
+    uint32_t n_fields;      /**< 1..LTH_UNIQUE_FIELDS_MAX */
+    const lth_expr *when;   /**< NULL = always. */
+    const char *when_text;  /**< As it was compiled from: another one is another constraint. */
+    lth_titles text; /**< As of a rule, and {other.field}: a natural-key field of the record that
+                        has the value. */
+} lth_unique;
+
 /* ---- findings ---- */
 
 /** One thing found in a record. */
 typedef struct lth_finding {
     lth_refusal code; /**< bad_value, missing_required, unknown_code, code_not_in_force,
-                         broken_rule, missing_reference, ... */
+                         broken_rule, missing_reference, not_unique, ... */
     lth_severity severity;
     uint16_t group, field; /**< Numbers; 0 = none to blame. */
     uint16_t item;         /**< 1 + index of a list's item, or 0. */
     uint16_t item_field;   /**< Number of the field in the item, or 0. */
-    uint16_t rule;         /**< Number of a rule or reference, or 0. */
+    uint16_t rule;         /**< Number of a rule, reference or unique, or 0. */
     int32_t column;        /**< Source column, when a source row was read; else -1. */
 } lth_finding;
 
@@ -193,12 +214,32 @@ void lth_rules_judge(const struct lth_schema *schema, const lth_row_values *row,
 LTH_MUST_USE lth_err lth_reference_natural(lth_buf *out, const struct lth_schema *schema,
                                            const lth_reference *reference,
                                            const lth_row_values *row);
+/** What must be unique, appended to @p out (cleared first): the fields' canonical bytes in the
+ * order of @p unique. LTH_OK; LTH_E_NOT_FOUND when one is null or withheld. `when` is not asked. */
+LTH_MUST_USE lth_err lth_unique_value(lth_buf *out, const lth_unique *unique,
+                                      const lth_row_values *row);
+/** Is its `when` true, or has it none? */
+bool lth_unique_takes_part(const lth_unique *unique, const lth_row_values *row);
+
 const lth_rule *lth_rule_find(const struct lth_dataset *ds, uint16_t number);
 const lth_reference *lth_reference_find(const struct lth_dataset *ds, uint16_t number);
+const lth_unique *lth_unique_find(const struct lth_dataset *ds, uint16_t number);
+
+/** What rules, references and uniques have in common. */
+typedef struct lth_rule_about {
+    uint16_t number;
+    const char *id;
+    lth_severity severity;
+    const lth_titles *text;
+} lth_rule_about;
+/** Of any kind, by number or by id. False: the dataset has none. */
+bool lth_rule_about_number(lth_rule_about *out, const struct lth_dataset *ds, uint16_t number);
+bool lth_rule_about_id(lth_rule_about *out, const struct lth_dataset *ds, const char *id);
 
 /** The first placeholder of a rule's text that names no field of the dataset (or is not closed),
- * and its size; NULL when all do. */
-const char *lth_rule_text_fault(const struct lth_dataset *ds, const char *text, size_t *n);
+ * and its size; NULL when all do. @p other: {other.field} is a field of the natural key. */
+const char *lth_rule_text_fault(const struct lth_dataset *ds, const char *text, bool other,
+                                size_t *n);
 /** Values of a record's shown groups (already checked bytes), for lth_row_values. @p values has
  * ds->n_fields entries, @p shown (ds->n_fields + 63) / 64 words. */
 void lth_row_values_read(const struct lth_dataset *ds, const struct lth_record_view *record,

@@ -85,6 +85,8 @@ typedef struct lth_dataset {
     uint32_t n_rules;
     const lth_reference *references; /**< Ascending numbers. */
     uint32_t n_references;
+    const lth_unique *uniques; /**< Ascending numbers. */
+    uint32_t n_uniques;
 } lth_dataset;
 
 typedef struct lth_schema {
@@ -106,8 +108,8 @@ const lth_field *lth_dataset_field_name(const lth_dataset *ds, const char *name)
  * Allowed: new optional fields, items and groups, with numbers never used before (older records do
  * not have them: null); names and titles (numbers are what counts); wider limits of texts, lists
  * and numbers, more digits, more kinds of dates; a field no longer required; a group more
- * protected; rules, references and the date of codes (judged anew, by holds). Everything else would
- * refuse or re-read what is in stores and on the way.
+ * protected; rules, references, uniques and the date of codes (judged anew, by holds). Everything
+ * else would refuse or re-read what is in stores and on the way.
  * @return LTH_OK; LTH_E_CONFIG with the first change that is none of these, in Vietnamese and
  * English. */
 LTH_MUST_USE lth_err lth_dataset_compatible(const lth_dataset *older, const lth_dataset *newer,
