@@ -39,6 +39,14 @@ static void print_totals(const lth_cli *cli, const json_t *totals)
     putchar('\n');
 }
 
+static void print_rejected(const lth_cli *cli, const json_t *rejected)
+{
+    if (json_is_object(rejected))
+        printf(lth_cli_say(cli, "\n    %s từ chối: %s (%s)", "\n    %s rejected it: %s (%s)"),
+               lth_cli_str(rejected, "name"), lth_cli_str(rejected, "why"),
+               lth_cli_str(rejected, "by"));
+}
+
 static void print_held(const lth_cli *cli, const json_t *row)
 {
     const json_t *reason = json_object_get(row, "reason");
@@ -51,6 +59,7 @@ static void print_held(const lth_cli *cli, const json_t *row)
     if (json_object_get(row, "here") != NULL && !json_is_true(json_object_get(row, "here")))
         printf(lth_cli_say(cli, "  [giữ tại %s]", "  [held at %s]"), lth_cli_str(row, "tier"));
     lth_cli_print_rule(cli, row);
+    print_rejected(cli, json_object_get(row, "rejected"));
     putchar('\n');
     if (json_object_get(row, "totals") != NULL)
         print_totals(cli, json_object_get(row, "totals"));

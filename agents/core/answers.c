@@ -197,7 +197,7 @@ lth_err lth_agent__on_reject(agent_ctx *c, const lth_frame_reject *reject)
 
 lth_err lth_agent__on_held(agent_ctx *c, const lth_frame_held *held)
 {
-    uint8_t key[ENTRY_KEY_SIZE + 4], value[LTH_AGENT_HELD_BYTES];
+    uint8_t key[ENTRY_KEY_SIZE + 4], value[LTH_AGENT_HELD_BYTES_MAX];
     c->school = lth_agent__school_of(c->self, &held->origin);
     if (c->school == NULL || held->stream != LTH_STREAM_OWN) {
         return LTH_OK;

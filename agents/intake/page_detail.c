@@ -14,6 +14,8 @@ static const char *severity_text(const lth_page *page, const json_t *finding)
 {
     if (strcmp(lth_text_at(finding, "code"), "missing_reference") == 0)
         return T(page, "Đang chờ", "Waits"); /* nobody need do anything to this row */
+    if (json_is_object(json_object_get(finding, "rejected")))
+        return T(page, "Cấp trên", "From above"); /* and then in that person's words */
     static const struct {
         const char *name, *vi, *en;
     } names[] = {{"error", "Sai", "Wrong"},

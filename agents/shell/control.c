@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agents/shell/dictionary.h"
+#include "agents/shell/rejected.h"
 
 #define ROWS_A_STEP 100u
 
@@ -280,6 +281,7 @@ static json_t *held_row(const lth_engine *self, const lth_frame_held *held)
         if (dataset->fields[i].number == held->field)
             json_object_set_new(row, "field", json_string(dataset->fields[i].name));
     }
+    json_object_set_new(row, "rejected", lth_rejected_json(self, held));
     return row;
 }
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "agents/shell/engine.h"
+#include "agents/shell/rejected.h"
 
 #define HELD_ABOVE 0xFFFFu
 #define SAID_MAX   32u
@@ -332,7 +332,9 @@ static json_t *held_json(const lth_engine *self, uint32_t school, const lth_find
     lth_buf_init(&en, LTH_RECORD_MAX);
     say_held(self, school, row, dataset, &vi, &en);
     lth_hex(record, held->record_id.b, 16);
-    json_t *text = text_json(lth_slice_of(vi.p, vi.n), lth_slice_of(en.p, en.n));
+    json_t *said = lth_rejected_text(self, held);
+    json_t *text =
+        said != NULL ? said : text_json(lth_slice_of(vi.p, vi.n), lth_slice_of(en.p, en.n));
     lth_buf_fini(&vi);
     lth_buf_fini(&en);
     return json_pack(
@@ -348,6 +350,9 @@ json_t *lth_finding_json(const lth_engine *self, uint32_t school, const lth_find
 {
     uint16_t number = row->finding != NULL ? row->finding->dataset : row->held->dataset;
     const lth_dataset *dataset = lth_schema_find(&self->node.conf->schema, number);
-    return row->finding != NULL ? own_json(self, school, row, dataset)
-                                : held_json(self, school, row, dataset);
+    json_t *json = row->finding != NULL ? own_json(self, school, row, dataset)
+                                        : held_json(self, school, row, dataset);
+    json_object_set_new(json, "rejected",
+                        row->held != NULL ? lth_rejected_json(self, row->held) : json_null());
+    return json;
 }

@@ -29,6 +29,6 @@
  *      tiers: [{org, name, kind, received}]}        every tier on the path up, received null before
  * F = {row, dataset, column, severity: error|warning|blocks|question, code, rule, text: {vi, en},
  *      hash, record, accepted, candidates: [{record, text}], tier: org code of who holds it, or
- * null}
+ *      null, rejected: {org, name, by, why, ms} (a person of that tier)|null}
  */
 #pragma once

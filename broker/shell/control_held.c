@@ -1,5 +1,5 @@
 /* held list, held show, and what `status` says of holds. Reasons are given by the rule's own text:
- * no values of the record, at any tier. */
+ * no values of the record, at any tier; what a person said, in that person's words. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,10 +36,23 @@ static void add_place(json_t *row, const lth_dataset *ds, const lth_held_row *he
     lth_json_rule(row, ds, held->rule);
 }
 
+/* Who rejected it here, why and when. */
+static void add_rejected(lth_engine *engine, lth_txn *txn, json_t *row, const lth_held_row *held)
+{
+    lth_decided_by said;
+    const lth_org *org = lth_registry_find(&lth_engine_conf(engine)->registry, &held->tier_org);
+    if (held->decided_no == 0 || lth_decided_read(&said, txn, held->decided_no) != LTH_OK)
+        return;
+    json_object_set_new(
+        row, "rejected",
+        json_pack("{s:o,s:s,s:s%,s:s%,s:I}", "org", lth_json_org(engine, &held->tier_org), "name",
+                  org != NULL ? org->name : "?", "by", (const char *)said.by.p, said.by.n, "why",
+                  (const char *)said.why.p, said.why.n, "ms", (json_int_t)said.when_ms));
+}
+
 static json_t *held_row(lth_engine *engine, lth_txn *txn, const lth_walk *walk, lth_slice key,
                         lth_slice value)
 {
-    (void)txn;
     lth_held_row held;
     char place[40];
     if (key.n != 12 || !lth_held_row_decode(&held, value))
@@ -60,8 +73,10 @@ static json_t *held_row(lth_engine *engine, lth_txn *txn, const lth_walk *walk, 
         (int)held.group, "field_number", (int)held.field, "received_ms",
         (json_int_t)held.receive_ms, "tier", lth_json_org(engine, &held.tier_org), "here",
         lth_id_equal(&held.tier_org, &engine->node->org));
-    if (row != NULL)
+    if (row != NULL) {
         add_place(row, ds, &held);
+        add_rejected(engine, txn, row, &held);
+    }
     return row;
 }
 

@@ -1,9 +1,11 @@
 """What people do about held records: look, reject, retry; only where the record was held."""
 import copy
 import json
+import time
 
 import kit
 import pytest
+from school import School
 from test_new_dataset import CLUB, MAPPING
 
 STRICT = copy.deepcopy(CLUB)
@@ -46,6 +48,29 @@ def wait_codes(world, codes):
                        lambda: f"{tier.org}: {held(tier)}\n{tier.log_tail()}")
 
 
+def said_everywhere(world, why, by):
+    """Who rejected and why: at the broker that holds it and at the school, across kills; nowhere else, in no log."""
+    agent = world.agents["s01"]
+
+    def said(node):
+        return [{k: v for k, v in h["rejected"].items() if k != "ms"} for h in held(node) if h.get("rejected")]
+    wanted = [{"org": "79", "name": "Đơn vị 79", "by": by, "why": why}]
+    for restarts in range(2):
+        for node in (world.so, agent):
+            kit.wait_until(lambda: said(node) == wanted, lambda: f"{node.org}: {held(node)}")
+            assert f"Đơn vị 79 từ chối: {why} ({by})" in node.cli("held", "list").stdout
+        if restarts == 0:
+            for node in (agent, world.so):
+                node.kill()
+            for node in (world.so, agent):
+                node.start()
+    at = held(world.so)[0]["rejected"]["ms"]
+    assert [h["rejected"]["ms"] for h in held(agent)] == [at] and abs(at / 1000 - time.time()) < 3600
+    assert said(world.bo) == []
+    for node in (*world.tiers, agent):
+        assert why not in node.log() and by not in node.log()
+
+
 def test_decisions(world):
     wait_codes(world, ["broken_rule"])
     assert held(world.so, "--code", "unknown_code") == []
@@ -61,9 +86,20 @@ def test_decisions(world):
     assert world.so.cli("held", "reject", here["key"]).returncode == 2  # a reason is needed
     assert world.so.cli("held", "reject", here["key"], "--reason", "quá đông", "--by", "cô Lan").returncode == 0
     wait_codes(world, ["rejected"])
+    said_everywhere(world, "quá đông", "cô Lan")
     done = world.so.cli("--json", "held", "retry", "--all")
     assert done.returncode == 1
     assert json.loads(done.stdout)["decided"][0]["reason"]["code"] == "broken_rule"
+    wait_codes(world, ["broken_rule"])
+
+    assert not held(world.so)[0].get("rejected")
+    kit.wait_until(lambda: [h["rejected"] for h in held(world.agents["s01"])] == [None], "the word is taken back")
+    assert world.so.cli("held", "reject", held(world.so)[0]["key"], "--reason", "vẫn đông").returncode == 0
+    wait_codes(world, ["rejected"])
+    world.schools["s01"].sql("UPDATE clb SET so_tv = 30 WHERE ma = 'CLB2'")
+    wait_codes(world, [])
+    kit.wait_until(lambda: held(world.agents["s01"]) == [], "a later version merged: nothing is said any more")
+    world.schools["s01"].sql("UPDATE clb SET so_tv = 300 WHERE ma = 'CLB2'")
     wait_codes(world, ["broken_rule"])
 
     row = world.so.row("holds")
@@ -99,3 +135,32 @@ def test_warnings(world):
     kit.wait_until(lambda: not listed()[0]["accepted"], "a new version is warned about anew")
     world.schools["s01"].sql("UPDATE clb SET mo = 'Có' WHERE ma = 'CLB3'")
     kit.wait_until(lambda: listed() == [] and listed("--counts") == [], "a good version ends the warning")
+
+
+def test_a_word_from_two_tiers_up(country):
+    """bo - 79 - 79-1 - s01: only 79 does not know the dataset, holds for that, and rejects."""
+    for code, kind, under in (("bo", "ministry", None), ("79", "province", "bo"), ("79-1", "commune", "79"),
+                              ("s01", "school", "79-1")):
+        country.org(code, kind, under=under)
+    country.found()
+    share = {"club": {"share": "all"}}
+    bo = country.broker("bo")
+    so = country.broker("79", parent=bo)
+    commune = country.broker("79-1", parent=so, ca="79")
+    school = School(country.dir / "s01.db", "s01", pupils=1, datasets=())
+    with school.connect() as db:
+        db.execute("CREATE TABLE clb (ma TEXT, ten TEXT, lap TEXT, so_tv INTEGER, mo TEXT, phi REAL)")
+        db.executemany("INSERT INTO clb VALUES (?, ?, ?, ?, ?, ?)", ROWS[:1])
+    agent = country.agent("s01", commune, "79", [{**school.entry(), "tables": [MAPPING]}])
+    for node in (commune, agent):
+        kit.write_yaml(node.dir / "datasets/club.yaml", CLUB)
+    kit.set_route(commune, share)
+    for node in (bo, so, commune, agent):
+        node.start()
+    kit.wait_until(lambda: [h["reason"]["code"] for h in held(so)] == ["await_definition"], lambda: held(so))
+    assert held(commune) == []
+    assert so.cli("held", "reject", held(so)[0]["key"], "--reason", "chưa thu loại này", "--by", "Phòng CNTT").returncode == 0
+    kit.wait_until(lambda: [(h["tier"], h["rejected"]["why"]) for h in held(agent) if h["rejected"]] ==
+                   [("79", "chưa thu loại này")], lambda: f"{held(agent)}\n{commune.log_tail()}")
+    for node in (so, commune, agent):
+        assert "chưa thu loại này" not in node.log()

@@ -357,6 +357,15 @@ def show(intake, school, **more):
     return school.get("/tep/a.xlsx")
 
 
+def test_a_word_from_above_is_shown_as_it_was_said(intake, school):
+    said = {"org": "79", "name": "Sở GD&ĐT <Z>", "by": "cô Lan", "why": "thiếu <giấy>", "ms": 1}
+    words = "Sở GD&ĐT <Z> từ chối: thiếu <giấy> (cô Lan, 22/11/2026)"
+    page = show(intake, school, findings=[
+        finding(code="rejected", column="", tier="79", rejected=said, text={"vi": words, "en": "rejected it"})])
+    assert f"Cấp trên: {words}" in page.text and "<giấy>" not in page.html
+    assert words in school.get("/tep/a.xlsx/zalo")[2].decode()
+
+
 def test_findings_with_rows_and_what_to_do(intake, school):
     page = show(intake, school, findings=[finding(row=i) for i in range(12, 132)] + [finding(row=999, tier="bo")])
     assert 'Hàng 12 Ngày sinh Sai: Ngày sinh "35/13/2012" không đọc được' in page.text

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+from datetime import datetime, timedelta, timezone
 
 import openpyxl
 import pytest
@@ -479,8 +480,17 @@ def test_what_is_held_above_is_told_in_words(hosted):
     assert [u["upload"]["held_above"] for u in world.host.ask("upload_list", org="t01", limit=5)] == [3]
     assert "3 chỗ cần xem" in world.host.cli("upload", "list", "t01").stdout
     key = f"{(held := world.so.ask('held_list')[0])['accept_no']}/{held['index']}"
-    assert world.so.cli("held", "reject", key, "--reason", "Sai lớp").returncode == 0
+    assert world.so.cli("held", "reject", key, "--reason", "Sai lớp", "--by", "cô Lan").returncode == 0
     kit.wait_until(lambda: sorted(f[1] for f in told()) == ["missing_reference"] * 2 + ["rejected"], told)
+    (found,) = [f for f in world.host.upload("t01", name)["found"] if f["code"] == "rejected"]
+    today = datetime.now(timezone(timedelta(hours=7))).strftime("%d/%m/%Y")
+    words = f"Đơn vị 79 từ chối: Sai lớp (cô Lan, {today})"
+    assert found["text"]["vi"] == words and found["rejected"]["by"] == "cô Lan", found
+    for shown in (("--chat",), ()):
+        assert words in world.host.cli("upload", "show", "t01", name, *shown).stdout
+    path = world.host.json("upload", "answers", "t01", name)["path"]
+    cells = [str(c) for row in openpyxl.load_workbook(path).active.iter_rows(values_only=True) for c in row]
+    assert len([c for c in cells if words in c]) == 1, cells
 
 
 def test_a_column_that_a_file_lacks_changes_nothing(hosted):

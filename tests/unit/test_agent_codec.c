@@ -82,7 +82,7 @@ static void held_rows_round_trip(void **state)
                            .record_id = {{1, 2}},
                            .tier_org = {{3, 4}}};
     lth_frame_held back;
-    uint8_t key[40] = {5}, value[LTH_AGENT_HELD_BYTES];
+    uint8_t key[40] = {5}, value[LTH_AGENT_HELD_BYTES_MAX];
     lth_put32(key + 36, 17);
     size_t n = lth_agent_held_encode(value, &held);
     assert_int_equal(n, LTH_AGENT_HELD_BYTES);
@@ -97,6 +97,31 @@ static void held_rows_round_trip(void **state)
     assert_true(lth_agent_held_decode(&back, lth_slice_of(key, 40), lth_slice_of(value, n - 2)));
     assert_int_equal(back.rule, 0);
     assert_false(lth_agent_held_decode(&back, lth_slice_of(key, 39), lth_slice_of(value, n)));
+}
+
+static void held_rows_keep_what_a_person_said(void **state)
+{
+    (void)state;
+    static uint8_t why[LTH_WHY_MAX];
+    memset(why, 'w', sizeof why);
+    lth_frame_held held = {.code = LTH_REFUSE_rejected,
+                           .rule = 101,
+                           .by = lth_slice_of("co Lan", 6),
+                           .why = lth_slice_of(why, sizeof why),
+                           .decided_ms = 1700000000123};
+    lth_frame_held back;
+    uint8_t key[40] = {5}, value[LTH_AGENT_HELD_BYTES_MAX];
+    size_t n = lth_agent_held_encode(value, &held);
+    assert_true(lth_agent_held_decode(&back, lth_slice_of(key, 40), lth_slice_of(value, n)));
+    assert_int_equal(back.rule, 101);
+    assert_true(lth_slice_equal(back.by, held.by) && lth_slice_equal(back.why, held.why));
+    assert_true(back.decided_ms == 1700000000123);
+    for (size_t cut = LTH_AGENT_HELD_BYTES + 1; cut < n; cut++) {
+        assert_false(lth_agent_held_decode(&back, lth_slice_of(key, 40), lth_slice_of(value, cut)));
+    }
+    assert_true(lth_agent_held_decode(&back, lth_slice_of(key, 40),
+                                      lth_slice_of(value, LTH_AGENT_HELD_BYTES)));
+    assert_int_equal(back.by.n + back.why.n + back.decided_ms, 0);
 }
 
 static void faults_have_names(void **state)
@@ -230,6 +255,7 @@ int main(void)
                                        cmocka_unit_test(uploads_round_trip),
                                        cmocka_unit_test(findings_and_acts_round_trip),
                                        cmocka_unit_test(held_rows_round_trip),
+                                       cmocka_unit_test(held_rows_keep_what_a_person_said),
                                        cmocka_unit_test(faults_have_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
