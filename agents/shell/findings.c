@@ -300,7 +300,8 @@ static void say_held(const lth_engine *self, uint32_t school, const lth_finding_
     lth_slice state =
         state_of(row->txn, &self->node.schools[school].org, held->dataset, &held->record_id);
     lth_value *values = dataset != NULL ? calloc(dataset->n_fields, sizeof *values) : NULL;
-    lth_row_values seen = {dataset, values, NULL, lth_day_of(lth_platform_now().wall_ms)};
+    lth_row_values seen = {
+        .ds = dataset, .values = values, .today = lth_day_of(lth_platform_now().wall_ms)};
     bool known = values != NULL && state.n > 0 &&
                  lth_agent_state_values(state, dataset, &number, &at, values);
     lth_err err = !known ? LTH_E_NOT_FOUND
