@@ -1,8 +1,8 @@
 /**
  * @file agents/capture/main.c
- * lienthong-capture: reads the tables or the file that one request names and writes their rows to
- * its standard output (agents/capture/pipe.h). Started by lienthong-agent for one round of one
- * school; a driver or a file that crashes it, hangs or leaks takes only this process with it.
+ * lienthong-capture: reads the tables, the view or the file that one request names and writes their
+ * rows to its standard output (agents/capture/pipe.h). Started by lienthong-agent for one round of
+ * one school; a driver or a file that crashes it, hangs or leaks takes only this process with it.
  */
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 
 #include "agents/capture/file.h"
 #include "agents/capture/session.h"
+#include "agents/capture/view.h"
 #include "lth/diag.h"
 
 #define ARENA_MAX        (2 * (size_t)LTH_CAPTURE_REQUEST_MAX)
@@ -140,6 +141,18 @@ static lth_err run_answer(lth_slice body, lth_arena *arena)
     return err ? err : file_answer(&request, STDOUT_FILENO);
 }
 
+static lth_err run_view(lth_slice body, lth_arena *arena)
+{
+    lth_capture_view_request request;
+    lth_err err = lth_capture_view_decode(&request, body, arena);
+    explicit_bzero((uint8_t *)(uintptr_t)body.p, body.n); /* The password. */
+    if (err)
+        return err;
+    if (request.source.seconds_max > 0)
+        limit(RLIMIT_CPU, request.source.seconds_max);
+    return view_read(&request, STDOUT_FILENO);
+}
+
 /* LTH_E_FORMAT: nothing that an agent asks. */
 static lth_err serve(lth_arena *arena)
 {
@@ -147,6 +160,7 @@ static lth_err serve(lth_arena *arena)
         [LTH_CAPTURE_TASK_QUERY] = run_query,
         [LTH_CAPTURE_TASK_FILE] = run_file,
         [LTH_CAPTURE_TASK_ANSWER] = run_answer,
+        [LTH_CAPTURE_TASK_VIEW] = run_view,
     };
     uint8_t head[4];
     if (!read_all(STDIN_FILENO, head, sizeof head))

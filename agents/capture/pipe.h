@@ -8,6 +8,7 @@
  *            n_tables 1 | per table: number 1 | query | n_columns 2 | column...
  *   file     "LCF1" | path | kinds 4 | n_tables 1 | table...
  *   answer   "LCA1" | path | out path | table | n_rows 4 | per row: number 4, text
+ *   view     "LCV1" | directory | file_max 4 | n_orgs 4 | per org: had 1, code | query (as above)
  *   table    number 1 | part 1 | optional 1 | sheet 2 | sheet name | header_rows 1 |
  *            has_org 1 | org column if so | n_columns 2 | column...
  *   column   optional 1 | n_names 1 | name...
@@ -89,10 +90,28 @@ typedef struct lth_capture_answer_request {
     } * rows; /**< Ascending. */
 } lth_capture_answer_request;
 
+/** Read a view that holds many schools and write what each has as one CSV file, named by the
+ * school's index in `orgs`, into a directory (agents/capture/split.h). Told as ROWs of table 0
+ * after the reading: org = a code of the view, row = how many rows it had, one cell: empty =
+ * served, NULL = not served here; an empty org = further rows that no code is told of. Then
+ * TABLE_END. */
+#define LTH_CAPTURE_ORGS_MAX 65536u
+typedef struct lth_capture_view_request {
+    lth_capture_request source; /**< One table, number 0: the query; its one column: the code. */
+    const char *dir;            /**< Absolute; there, and empty. */
+    uint32_t file_max;          /**< Bytes of one school's file. */
+    const struct lth_capture_view_org {
+        const char *code;
+        bool had; /**< It had rows the last time: if it has none, a file of headers is made. */
+    } * orgs;     /**< Ascending codes. */
+    uint32_t n_orgs;
+} lth_capture_view_request;
+
 typedef enum lth_capture_task {
     LTH_CAPTURE_TASK_QUERY = 1,
     LTH_CAPTURE_TASK_FILE,
-    LTH_CAPTURE_TASK_ANSWER
+    LTH_CAPTURE_TASK_ANSWER,
+    LTH_CAPTURE_TASK_VIEW
 } lth_capture_task;
 /** What the request is, by its first bytes; 0 = none of them. */
 lth_capture_task lth_capture_task_of(lth_slice in);
@@ -106,6 +125,9 @@ LTH_MUST_USE lth_err lth_capture_answer_encode(lth_buf *out,
                                                const lth_capture_answer_request *request);
 LTH_MUST_USE lth_err lth_capture_answer_decode(lth_capture_answer_request *out, lth_slice in,
                                                lth_arena *arena);
+LTH_MUST_USE lth_err lth_capture_view_encode(lth_buf *out, const lth_capture_view_request *request);
+LTH_MUST_USE lth_err lth_capture_view_decode(lth_capture_view_request *out, lth_slice in,
+                                             lth_arena *arena);
 
 /** Length prefix included. LTH_OK, LTH_E_LIMIT, LTH_E_NOMEM. */
 LTH_MUST_USE lth_err lth_capture_request_encode(lth_buf *out, const lth_capture_request *request);

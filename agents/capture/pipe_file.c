@@ -30,7 +30,8 @@ lth_capture_task lth_capture_task_of(lth_slice in)
         lth_capture_task task;
     } known[] = {{"LCQ1", LTH_CAPTURE_TASK_QUERY},
                  {FILE_MAGIC, LTH_CAPTURE_TASK_FILE},
-                 {ANSWER_MAGIC, LTH_CAPTURE_TASK_ANSWER}};
+                 {ANSWER_MAGIC, LTH_CAPTURE_TASK_ANSWER},
+                 {"LCV1", LTH_CAPTURE_TASK_VIEW}};
     for (size_t i = 0; i < sizeof known / sizeof known[0] && in.n >= 4; i++) {
         if (memcmp(in.p, known[i].magic, 4) == 0)
             return known[i].task;

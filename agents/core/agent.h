@@ -85,7 +85,10 @@ extern const char *const lth_agent_table_names[LTH_A_COUNT];
     X(may_be_elsewhere, 18, "có bản ghi vắng mặt, có thể nằm ở tệp khác, chờ người xác nhận",      \
       "records are missing that another file may hold, waiting for a person")                      \
     X(mass_addition, 19, "quá nhiều bản ghi mới cùng lúc, chờ người xác nhận",                     \
-      "too many new records at once, waiting for a person")
+      "too many new records at once, waiting for a person")                                        \
+    X(no_org, 20, "có dòng thiếu mã trường", "rows without the code of a school")                  \
+    X(not_written, 21, "không ghi được tệp của các trường", "the schools' files are not written")  \
+    X(bad_text, 22, "có chữ không phải UTF-8", "text that is not UTF-8")
 typedef enum lth_scan_fault {
 #define X(name, number, vi, en) LTH_SCAN_##name = (number),
     LTH_SCAN_FAULT_MAP(X)

@@ -45,6 +45,27 @@ static lth_err query_request(lth_child *child, const char *password)
     return lth_capture_request_encode(&child->request, &request);
 }
 
+static lth_err view_request(lth_child *child, const char *password)
+{
+    const lth_source_conf *source = child->plan.source;
+    const lth_child_view *view = child->plan.view;
+    const lth_capture_table table = {0, view->query, &view->org_from, 1};
+    const lth_capture_view_request request = {
+        .source = {.driver = source->driver,
+                   .database = source->database,
+                   .dsn = source->dsn != NULL ? source->dsn : "",
+                   .password = password,
+                   .seconds_max = source->scan_seconds_max,
+                   .tables = &table,
+                   .n_tables = 1},
+        .dir = view->dir,
+        .file_max = view->file_max,
+        .orgs = view->orgs,
+        .n_orgs = view->n_orgs,
+    };
+    return lth_capture_view_encode(&child->request, &request);
+}
+
 static lth_capture_column column_of(const lth_profile_column *column)
 {
     return (lth_capture_column){column->names, column->n_names, column->optional};
@@ -120,7 +141,9 @@ static lth_err write_request(lth_child *child, lth_diag *diag)
         return file_request(child);
     if (child->plan.source->secret_file != NULL)
         err = lth_platform_secret(password, sizeof password, child->plan.source->secret_file, diag);
-    if (!err)
+    if (!err && child->plan.view != NULL)
+        err = view_request(child, password);
+    else if (!err)
         err = query_request(child, password);
     lth_crypto_cleanse(password, sizeof password);
     return err;
@@ -128,6 +151,8 @@ static lth_err write_request(lth_child *child, lth_diag *diag)
 
 static uint32_t columns_of(const lth_child_plan *plan, uint32_t table)
 {
+    if (plan->view != NULL)
+        return 1;
     const lth_source_table *tables =
         plan->profile != NULL ? plan->profile->tables : plan->source->tables;
     return tables[table].mapping.n_columns;

@@ -1,7 +1,7 @@
 /**
  * @file agents/shell/children.h
- * Capture processes under way: started for tables of a database or of a file, or to write an answer
- * workbook; read over a pipe, killed at their time limit.
+ * Capture processes under way: started for tables of a database or of a file, to split a view, or
+ * to write an answer workbook; read over a pipe, killed at their time limit.
  */
 #pragma once
 
@@ -50,8 +50,17 @@ typedef struct lth_child_answer {
     uint32_t n_rows;
 } lth_child_answer;
 
+/** A view that holds many schools, of the plan's source: agents/capture/pipe.h. */
+typedef struct lth_child_view {
+    const char *query, *org_from, *dir;
+    uint32_t file_max;
+    const struct lth_capture_view_org *orgs;
+    uint32_t n_orgs;
+} lth_child_view;
+
 typedef struct lth_child_plan {
-    const lth_source_conf *source;  /**< QUERY: a database. Borrowed until end() or drop. */
+    const lth_source_conf *source;  /**< QUERY, VIEW: a database. Borrowed until end() or drop. */
+    const lth_child_view *view;     /**< VIEW: its one table is number 0. Likewise. */
     const lth_profile *profile;     /**< FILE, ANSWER (then source is NULL). Likewise. */
     const char *path;               /**< FILE, ANSWER: the file, copied. */
     const lth_child_answer *answer; /**< ANSWER: copied. */

@@ -23,3 +23,6 @@ lth_test(test_capture_exchange SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_
 lth_test(test_capture_headers SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_headers.c
          ${CMAKE_SOURCE_DIR}/agents/capture/headers.c
          LIBS lth_capture_pipe lth_schema)
+lth_test(test_capture_split SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/test_capture_split.c
+         ${CMAKE_SOURCE_DIR}/agents/capture/split.c ${CMAKE_SOURCE_DIR}/agents/capture/rows.c
+         LIBS lth_capture_pipe lth_sheet)
