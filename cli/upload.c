@@ -98,14 +98,24 @@ static const char *severity_text(const lth_cli *cli, const char *severity)
     return severity;
 }
 
+/* Row and column as Excel shows them, and the column's header. */
+static void print_place(const lth_cli *cli, const char *row, const json_t *f)
+{
+    const char *column = lth_cli_str(f, "column"), *letter = lth_cli_str(f, "letter");
+    printf("%s %lld%s%s", row, (long long)lth_cli_int(f, "row"), column[0] != '\0' ? " · " : "",
+           column);
+    if (letter[0] != '\0')
+        printf(lth_cli_say(cli, " (cột %s)", " (column %s)"), letter);
+}
+
 static void print_finding(const lth_cli *cli, const json_t *f)
 {
-    const char *column = lth_cli_str(f, "column"), *tier = lth_cli_str(f, "tier");
+    const char *tier = lth_cli_str(f, "tier");
     size_t i;
     const json_t *candidate;
-    printf("  %s %lld%s%s: %s: %s", lth_cli_say(cli, "hàng", "row"),
-           (long long)lth_cli_int(f, "row"), column[0] != '\0' ? " · " : "", column,
-           severity_text(cli, lth_cli_str(f, "severity")), both(cli, json_object_get(f, "text")));
+    print_place(cli, lth_cli_say(cli, "  hàng", "  row"), f);
+    printf(": %s: %s", severity_text(cli, lth_cli_str(f, "severity")),
+           both(cli, json_object_get(f, "text")));
     if (tier[0] != '\0')
         printf(lth_cli_say(cli, " (giữ tại %s)", " (held at %s)"), tier);
     if (json_is_true(json_object_get(f, "accepted")))
@@ -216,10 +226,8 @@ static void print_chat(const lth_cli *cli, const json_t *rows)
         const json_t *f = json_object_get(row, "finding");
         if (f == NULL || json_is_true(json_object_get(f, "accepted")))
             continue;
-        const char *column = lth_cli_str(f, "column");
-        printf("%s %lld%s%s: %s\n", lth_cli_say(cli, "Hàng", "Row"),
-               (long long)lth_cli_int(f, "row"), column[0] != '\0' ? " · " : "", column,
-               both(cli, json_object_get(f, "text")));
+        print_place(cli, lth_cli_say(cli, "Hàng", "Row"), f);
+        printf(": %s\n", both(cli, json_object_get(f, "text")));
         n++;
     }
     if (n == 0 && !json_is_object(json_object_get(u, "fault")))

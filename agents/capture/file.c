@@ -316,6 +316,17 @@ static lth_err write_close(int fd)
     return write_all(fd, bytes, lth_capture_end_encode(bytes));
 }
 
+/* Where the table's columns were found. */
+static lth_err write_headers(const reader *self, const table *t, int fd)
+{
+    static lth_header headers[LTH_CAPTURE_COLUMNS_MAX];
+    static uint8_t bytes[LTH_CAPTURE_HEADERS_BYTES_MAX];
+    uint32_t n = t->asked->n_columns;
+    if (!headers_names(headers, self->tops[t->sheet], &t->place, n, self->arena))
+        return LTH_E_NOMEM;
+    return write_all(fd, bytes, lth_capture_headers_encode(bytes, t->asked->number, headers, n));
+}
+
 /* Also when the clerk took the first column away: the sheet keeps its name. */
 static bool is_correction(const reader *self, const table *t)
 {
@@ -328,7 +339,9 @@ static lth_err write_tables(const reader *self, table *tables, uint32_t n, int f
 {
     lth_err err = LTH_OK;
     for (uint32_t i = 0; i < n && !err; i++) {
-        if (self->fault == LTH_SCAN_none || tables[i].foreign)
+        if (tables[i].there && self->fault == LTH_SCAN_none)
+            err = write_headers(self, &tables[i], fd);
+        if (!err && (self->fault == LTH_SCAN_none || tables[i].foreign))
             err = rows_write(&tables[i].found, fd);
         const lth_capture_table_end end = {.table = tables[i].asked->number,
                                            .fault = self->fault,

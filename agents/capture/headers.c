@@ -4,6 +4,10 @@
 #include "lth/text.h"
 
 #define PATH_MAX_BYTES 1024u
+#define NAME_CHARS     60u /* Of a header as it is told, with the sign that it was cut. */
+#define CUT            "…"
+#define PART_BYTES     256u
+#define NAME_ROOM      (HEADERS_DEEP * (PART_BYTES + 3u))
 #define NEAR_MOST      3u
 #define NUMBERED_LEAST 3u
 #define SLIP_LEAST     6u /* Bytes of a header that is long enough for a slip to be one. */
@@ -67,16 +71,16 @@ static lth_slice text_at(const block *b, uint32_t row, uint32_t column)
     return column < r->n ? r->folded[column] : (lth_slice){0};
 }
 
-/* An outer header stands over the empty cells to its right as long as there is something below. */
-static lth_slice outer_at(const block *b, uint32_t row, uint32_t column)
+/* An outer header stands over the empty cells to its right as long as there is something below.
+ * Where this part of a column's path stands. */
+static uint32_t part_at(const block *b, uint32_t row, uint32_t column)
 {
-    lth_slice text = text_at(b, row, column);
     bool below = false;
     for (uint32_t r = row + 1; r < b->n; r++)
         below = below || text_at(b, r, column).n > 0;
-    while (text.n == 0 && below && column > 0)
-        text = text_at(b, row, --column);
-    return text;
+    while (text_at(b, row, column).n == 0 && below && column > 0)
+        column--;
+    return column;
 }
 
 /* The last part of a column's path, and the path in @p out. */
@@ -85,7 +89,7 @@ static lth_slice path_of(const block *b, uint32_t column, char out[PATH_MAX_BYTE
     lth_slice last = {0};
     *n = 0;
     for (uint32_t r = 0; r < b->n; r++) {
-        lth_slice part = r + 1 < b->n ? outer_at(b, r, column) : text_at(b, r, column);
+        lth_slice part = text_at(b, r, part_at(b, r, column));
         if (part.n == 0 || lth_slice_equal(part, last))
             continue;
         *n += lth_format(out + *n, PATH_MAX_BYTES - *n, "%s%.*s", *n > 0 ? " / " : "", (int)part.n,
@@ -143,17 +147,90 @@ static finding find_column(const block *b, const lth_capture_column *wanted)
     return found;
 }
 
+/* ---- as they stand there ---- */
+
+/* Bytes of the character at @p at, and whether it is a blank or control character. */
+static size_t char_at(lth_slice text, size_t at, bool *blank)
+{
+    const uint8_t *p = text.p + at;
+    size_t n = 1;
+    while (at + n < text.n && (p[n] & 0xC0) == 0x80)
+        n++;
+    *blank = p[0] <= ' ' || p[0] == 0x7F || (n == 2 && p[0] == 0xC2 && p[1] <= 0xA0);
+    return n;
+}
+
+/* On one line, blanks of any kind as one space; of a long text one character more than is told. */
+static size_t one_line(uint8_t out[PART_BYTES], lth_slice text)
+{
+    size_t n = 0, size;
+    uint32_t chars = 0;
+    bool gap = false, blank;
+    for (size_t at = 0; at < text.n && chars <= NAME_CHARS && n + 5 < PART_BYTES; at += size) {
+        size = char_at(text, at, &blank);
+        gap = gap || (blank && n > 0);
+        if (blank || size > 4)
+            continue;
+        if (gap)
+            out[n++] = ' ';
+        memcpy(out + n, text.p + at, size);
+        n += size;
+        chars += gap ? 2 : 1;
+        gap = false;
+    }
+    return n;
+}
+
+/* So many bytes of a header are told: all, or whole characters of its beginning. */
+static size_t told_of(lth_slice text)
+{
+    size_t at = 0, fits = 0;
+    bool blank;
+    for (uint32_t chars = 0; at < text.n; chars++) {
+        if (chars < NAME_CHARS && at <= LTH_HEADER_MAX - sizeof CUT)
+            fits = at;
+        at += char_at(text, at, &blank);
+        if (chars >= NAME_CHARS || at > LTH_HEADER_MAX)
+            return fits;
+    }
+    return at;
+}
+
+/* The path of a column, or where that is long its last part alone. */
+static size_t name_of(const block *b, uint32_t column, uint8_t out[NAME_ROOM])
+{
+    lth_slice last = {0};
+    size_t n = 0, tail = 0;
+    for (uint32_t r = 0; r < b->n; r++) {
+        uint32_t at = part_at(b, r, column);
+        lth_slice part = text_at(b, r, at);
+        if (part.n == 0 || lth_slice_equal(part, last))
+            continue;
+        if (n > 0) {
+            memcpy(out + n, " / ", 3);
+            n += 3;
+        }
+        tail = n;
+        n += one_line(out + n, b->top->rows[b->first + r].shown[at]);
+        last = part;
+    }
+    if (told_of(lth_slice_of(out, n)) < n) {
+        n -= tail;
+        memmove(out, out + tail, n);
+    }
+    size_t told = told_of(lth_slice_of(out, n));
+    if (told == n)
+        return n;
+    memcpy(out + told, CUT, sizeof CUT - 1);
+    return told + sizeof CUT - 1;
+}
+
+/* ---- what is wrong with them ---- */
+
 static void cell_name(char out[16], uint32_t column, uint32_t row)
 {
-    char letters[4] = "";
-    size_t n = 0;
-    for (uint32_t c = column + 1; c > 0 && n < 3; c = (c - 1) / 26)
-        letters[n++] = (char)('A' + (c - 1) % 26);
-    for (size_t i = 0; i < n / 2; i++) {
-        char swap = letters[i];
-        letters[i] = letters[n - 1 - i];
-        letters[n - 1 - i] = swap;
-    }
+    char letters[4];
+    lth_capture_letters(letters, column + 1);
     (void)lth_format(out, 16, "%s%u", letters, row);
 }
 
@@ -206,19 +283,20 @@ static void say_missing(headers_fault *fault, const block *b, const lth_capture_
                      name, (int)shown.n, (const char *)shown.p, cell);
 }
 
-static void say_twice(headers_fault *fault, const block *b, const lth_capture_column *wanted,
-                      const finding *found)
+static void say_twice(headers_fault *fault, const block *b, const finding *found)
 {
     uint32_t row = b->top->rows[b->first + b->n - 1].number;
+    uint8_t name[NAME_ROOM];
+    size_t n = name_of(b, found->twice[0], name);
     char one[16], two[16];
     cell_name(one, found->twice[0], row);
     cell_name(two, found->twice[1], row);
     (void)lth_format(fault->vi, sizeof fault->vi,
-                     "hai cột cùng tiêu đề \"%s\" (%s và %s): đổi tên hoặc bỏ một cột",
-                     wanted->names[0], one, two);
+                     "hai cột cùng tiêu đề \"%.*s\" (%s và %s): đổi tên hoặc bỏ một cột", (int)n,
+                     (const char *)name, one, two);
     (void)lth_format(fault->en, sizeof fault->en,
-                     "two columns have the header \"%s\" (%s and %s): rename or remove one",
-                     wanted->names[0], one, two);
+                     "two columns have the header \"%.*s\" (%s and %s): rename or remove one",
+                     (int)n, (const char *)name, one, two);
 }
 
 /* ---- slips of the pen in headers of columns that may be missing ---- */
@@ -320,7 +398,7 @@ static void say_fault(headers_fault *fault, const block *b, const lth_capture_fi
 {
     lth_slice shown = {0};
     if (found->column == TWICE) {
-        say_twice(fault, b, wanted, found);
+        say_twice(fault, b, found);
         return;
     }
     fault->slip = find_slip(b, table, wanted, &shown) >= 0;
@@ -434,6 +512,28 @@ bool headers_find(headers_place *out, const headers_top *top, const lth_capture_
         (void)lth_format(fault->en, sizeof fault->en, "there is no header row");
     }
     return best > 0 && (!fault->slip || fault->found < best);
+}
+
+bool headers_names(lth_header *out, const headers_top *top, const headers_place *place,
+                   uint32_t n_columns, lth_arena *arena)
+{
+    uint8_t name[NAME_ROOM];
+    block b = {.top = top};
+    while (b.first < top->n && top->rows[b.first].number < place->first_row)
+        b.first++;
+    while (b.first + b.n < top->n && top->rows[b.first + b.n].number <= place->last_row)
+        b.n++;
+    for (uint32_t i = 0; i < n_columns; i++) {
+        out[i] = (lth_header){0};
+        if (place->columns[i] < 0)
+            continue;
+        size_t n = name_of(&b, (uint32_t)place->columns[i], name);
+        const uint8_t *copy = lth_arena_copy(arena, name, n);
+        out[i] = (lth_header){(uint16_t)(place->columns[i] + 1), lth_slice_of(copy, n)};
+        if (copy == NULL)
+            return false;
+    }
+    return true;
 }
 
 bool headers_numbering(const lth_slice *texts, uint32_t n)

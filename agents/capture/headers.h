@@ -54,6 +54,12 @@ typedef struct headers_fault {
 bool headers_find(headers_place *out, const headers_top *top, const lth_capture_file_table *table,
                   headers_fault *fault);
 
+/** The table's columns as the sheet calls them: the parts of a column's path, outermost first, or
+ * its last part alone where they are long. Into @p out, and the texts into @p arena; false: no
+ * memory. */
+bool headers_names(lth_header *out, const headers_top *top, const headers_place *place,
+                   uint32_t n_columns, lth_arena *arena);
+
 /** Header of the answer workbook's first column. */
 #define HEADERS_ANSWER "Lỗi"
 

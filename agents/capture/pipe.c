@@ -161,6 +161,29 @@ size_t lth_capture_table_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX],
     return lth_wr_size(&wr);
 }
 
+size_t lth_capture_headers_encode(uint8_t *out, uint32_t table, const lth_header *headers,
+                                  uint32_t n)
+{
+    LTH_ASSERT(n <= LTH_CAPTURE_COLUMNS_MAX);
+    lth_wr wr = lth_wr_of(out, LTH_CAPTURE_HEADERS_BYTES_MAX);
+    lth_wr32(&wr, 0);
+    lth_wr8(&wr, LTH_CAPTURE_HEADERS);
+    lth_wr8(&wr, (uint8_t)table);
+    lth_wr16(&wr, (uint16_t)n);
+    for (uint32_t i = 0; i < n; i++) {
+        lth_wr16(&wr, headers[i].at);
+        if (headers[i].at == 0)
+            continue;
+        LTH_ASSERT(headers[i].text.n <= LTH_HEADER_MAX);
+        lth_wr8(&wr, (uint8_t)headers[i].text.n);
+        if (headers[i].text.n > 0)
+            lth_wr_bytes(&wr, headers[i].text.p, headers[i].text.n);
+    }
+    LTH_ASSERT(!wr.bad);
+    lth_put32(out, (uint32_t)(lth_wr_size(&wr) - PREFIX));
+    return lth_wr_size(&wr);
+}
+
 size_t lth_capture_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX])
 {
     lth_wr wr = lth_wr_of(out, LTH_CAPTURE_END_BYTES_MAX);
@@ -183,6 +206,50 @@ static void get_row(lth_capture_message *out, lth_rd *rd)
             out->cells[i] = (lth_cell){NULL, n == ABSENT ? LTH_CELL_ABSENT : -1};
         else
             out->cells[i] = (lth_cell){lth_rd_bytes(rd, n), n};
+    }
+}
+
+/* Bytes of the character at @p p; 0: it is none, or a control character. */
+static size_t char_size(const uint8_t *p, size_t n)
+{
+    static const struct {
+        uint8_t mask, lead;
+        uint32_t least;
+    } forms[] = {{0x80, 0, ' '}, {0xE0, 0xC0, 0xA0}, {0xF0, 0xE0, 0x800}, {0xF8, 0xF0, 0x10000}};
+    for (size_t size = 1; size <= sizeof forms / sizeof forms[0] && size <= n; size++) {
+        uint32_t value = p[0] & (uint8_t)~forms[size - 1].mask;
+        bool good = (p[0] & forms[size - 1].mask) == forms[size - 1].lead;
+        for (size_t i = 1; i < size && good; i++) {
+            good = (p[i] & 0xC0) == 0x80;
+            value = value << 6 | (p[i] & 0x3F);
+        }
+        bool surrogate = value >= 0xD800 && value <= 0xDFFF;
+        if (good && value >= forms[size - 1].least && value != 0x7F && value <= 0x10FFFF &&
+            !surrogate)
+            return size;
+    }
+    return 0;
+}
+
+static bool is_line(lth_slice text)
+{
+    size_t at = 0, n = 1;
+    for (; at < text.n && n > 0; at += n)
+        n = char_size(text.p + at, text.n - at);
+    return n > 0;
+}
+
+static void get_headers(lth_capture_message *out, lth_rd *rd)
+{
+    out->n_headers = lth_rd16(rd);
+    if (out->n_headers > LTH_CAPTURE_COLUMNS_MAX)
+        rd->bad = true;
+    for (uint32_t i = 0; i < out->n_headers && !rd->bad; i++) {
+        lth_header *header = &out->headers[i];
+        *header = (lth_header){.at = lth_rd16(rd)};
+        size_t n = header->at != 0 ? lth_rd8(rd) : 0;
+        header->text = lth_slice_of(lth_rd_bytes(rd, n), n);
+        rd->bad = rd->bad || n > LTH_HEADER_MAX || !is_line(header->text);
     }
 }
 
@@ -228,10 +295,25 @@ lth_err lth_capture_message_decode(lth_capture_message *out, lth_slice in)
         break;
     case LTH_CAPTURE_END:
         break;
+    case LTH_CAPTURE_HEADERS:
+        out->table = lth_rd8(&rd);
+        get_headers(out, &rd);
+        break;
     default:
         return LTH_E_FORMAT;
     }
     return lth_rd_done(&rd) ? LTH_OK : LTH_E_FORMAT;
+}
+
+void lth_capture_letters(char out[4], uint32_t at)
+{
+    char backwards[3];
+    size_t n = 0, i = 0;
+    for (; at > 0 && n < sizeof backwards; at = (at - 1) / 26)
+        backwards[n++] = (char)('A' + (at - 1) % 26);
+    while (n > 0)
+        out[i++] = backwards[--n];
+    out[i] = '\0';
 }
 
 /* ---- reader ---- */

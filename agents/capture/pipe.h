@@ -16,6 +16,8 @@
  *   message  kind 1, then
  *   ROW        table 1 | row 4 | org | n_cells 2 | per cell: n 4 (all ones = NULL, one less = no
  *              such column), bytes
+ *   HEADERS    table 1 | n_columns 2 | per column: where 2, 0 = no such column; if so n 1, bytes
+ *              (of a file; before the table's first row)
  *   TABLE_END  table 1 | fault 1 | correction 1 | detail | detail in English
  *   END        nothing
  *
@@ -139,7 +141,8 @@ LTH_MUST_USE lth_err lth_capture_request_decode(lth_capture_request *out, lth_sl
 typedef enum lth_capture_kind {
     LTH_CAPTURE_ROW = 1,
     LTH_CAPTURE_TABLE_END = 2,
-    LTH_CAPTURE_END = 3
+    LTH_CAPTURE_END = 3,
+    LTH_CAPTURE_HEADERS = 4
 } lth_capture_kind;
 
 typedef struct lth_capture_message {
@@ -149,6 +152,8 @@ typedef struct lth_capture_message {
     lth_slice org; /**< Code as it stands in the org column, trimmed; empty when there is none. */
     uint32_t n_cells;
     lth_cell cells[LTH_CAPTURE_COLUMNS_MAX]; /**< Pointing into the reader's buffer. */
+    uint32_t n_headers;
+    lth_header headers[LTH_CAPTURE_COLUMNS_MAX]; /**< Likewise: text without control characters. */
     lth_scan_fault fault;
     char detail[LTH_DETAIL_MAX];
     char detail_en[LTH_DETAIL_MAX]; /**< Empty: the same. */
@@ -166,6 +171,11 @@ size_t lth_capture_row_size(const lth_capture_row_head *head, const lth_cell *ce
 /** Writes exactly that many bytes. */
 void lth_capture_row_encode(uint8_t *out, const lth_capture_row_head *head, const lth_cell *cells,
                             uint32_t n_cells);
+#define LTH_CAPTURE_HEADERS_BYTES_MAX                                                              \
+    (4u + 4u + LTH_CAPTURE_COLUMNS_MAX * (2u + 1u + LTH_HEADER_MAX))
+/** Returns bytes written. Texts are of at most LTH_HEADER_MAX bytes. */
+size_t lth_capture_headers_encode(uint8_t *out, uint32_t table, const lth_header *headers,
+                                  uint32_t n);
 /** What a TABLE_END says. Details are cut to LTH_DETAIL_MAX - 1; NULL is empty. */
 typedef struct lth_capture_table_end {
     uint32_t table;
@@ -178,6 +188,9 @@ typedef struct lth_capture_table_end {
 size_t lth_capture_table_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX],
                                     const lth_capture_table_end *end);
 size_t lth_capture_end_encode(uint8_t out[LTH_CAPTURE_END_BYTES_MAX]);
+
+/** What Excel calls column @p at, from 1: "A", ..., "XFD"; "" for 0. */
+void lth_capture_letters(char out[4], uint32_t at);
 
 /** One message without its length prefix. LTH_OK or LTH_E_FORMAT. */
 LTH_MUST_USE lth_err lth_capture_message_decode(lth_capture_message *out, lth_slice in);

@@ -300,6 +300,7 @@ static lth_err dispatch(agent_ctx *c, const lth_agent_event *event)
     case LTH_AEVENT_ROUND_END:
     case LTH_AEVENT_SCAN_NOW:
     case LTH_AEVENT_UPLOAD:
+    case LTH_AEVENT_HEADERS:
     case LTH_AEVENT_ACT:
         break;
     }
@@ -310,6 +311,8 @@ static lth_err dispatch(agent_ctx *c, const lth_agent_event *event)
         return scan_now(c);
     case LTH_AEVENT_UPLOAD:
         return lth_agent__upload_begin(c, event);
+    case LTH_AEVENT_HEADERS:
+        return lth_agent__on_headers(c, event);
     case LTH_AEVENT_ACT:
         return lth_agent__on_act(c, event->act);
     default:

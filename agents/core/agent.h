@@ -44,6 +44,8 @@
     X(state)   /* org prefix 8 | dataset 2 | record_id 16 -> upload 8 | row 4 | a mapped row as in \
                   spool: of tables read from files, which cannot be read again at will */          \
     X(upload)  /* org 16 | number 8 -> lth_upload_encode() */                                      \
+    X(header)  /* org 16 | dataset 2 | upload 8 -> where columns of its file were and what they    \
+                  were called: of this upload and of those after it up to the next row */          \
     X(finding) /* org 16 | upload 8 | row 4 | n 2 -> lth_upload_finding_encode() */                \
     X(answer)  /* org prefix 8 | dataset 2 | row hash 16 -> key hash 16: a person's decision */    \
     X(accepted) /* dataset 2 | record_id 16 | rule 2 -> row hash 16 | when 8: warnings accepted */ \
@@ -194,10 +196,22 @@ typedef struct lth_upload_finding {
     uint32_t n_candidates;
     lth_id candidates[4]; /**< Of a question. */
     lth_slice column;     /**< Header of the column, may be empty. */
+    uint16_t at;          /**< Of the column in the file, from 1; 0: not known. */
     lth_slice vi, en;     /**< The sentence, with values: for the school only. */
 } lth_upload_finding;
 LTH_MUST_USE lth_err lth_upload_finding_encode(lth_buf *out, const lth_upload_finding *finding);
 bool lth_upload_finding_decode(lth_upload_finding *out, lth_slice value);
+
+/** A column of an upload's file: where it is, and its header as the school's people read it. */
+#define LTH_HEADER_MAX 200u
+typedef struct lth_header {
+    uint16_t at;    /**< From 1; 0: the file has no such column. */
+    lth_slice text; /**< One line, at most LTH_HEADER_MAX bytes. A person's words: never logged. */
+} lth_header;
+/** What a field was read from. False: not known, or the file had no column for it. Text valid until
+ * the next write. */
+bool lth_agent_header_of(lth_txn *txn, const lth_id *org, uint16_t dataset, uint64_t upload,
+                         uint16_t field, lth_header *out);
 
 /** A row of table `state`: its upload and row number, and the values of its groups.
  * @param values  By field index of @p ds; cleared first; slices into @p row. False: corrupt. */
@@ -285,6 +299,8 @@ typedef enum lth_agent_event_kind {
     LTH_AEVENT_SCAN_NOW, /**< An administrator wants this school read now. */
     LTH_AEVENT_UPLOAD,   /**< A file of this school is about to be read: its round begins now. Only
                             when lth_agent_may_upload(). ROW, TABLE_END, ROUND_END follow. */
+    LTH_AEVENT_HEADERS,  /**< Where a table's columns are in the file of an upload under way: before
+                            its rows, if it is told at all. */
     LTH_AEVENT_ACT,      /**< A person's word. What it concerns is read again by the driver: the
                             same upload with a further UPLOAD event, a database by SCAN. */
 } lth_agent_event_kind;
@@ -292,11 +308,12 @@ typedef enum lth_agent_event_kind {
 typedef struct lth_agent_event {
     lth_agent_event_kind kind;
     const lth_frame *frame;
-    uint32_t school, table;   /**< Indexes. */
-    const lth_cell *cells;    /**< mapping->n_columns of them. */
-    uint32_t row;             /**< ROW of a file: its number as Excel shows it. */
-    const lth_upload *upload; /**< UPLOAD: id, sha256, bytes, received_ms are set. */
-    uint64_t tables;          /**< UPLOAD: bit per table that the file may hold. */
+    uint32_t school, table;    /**< Indexes. */
+    const lth_cell *cells;     /**< mapping->n_columns of them. */
+    uint32_t row;              /**< ROW of a file: its number as Excel shows it. */
+    const lth_upload *upload;  /**< UPLOAD: id, sha256, bytes, received_ms are set. */
+    const lth_header *headers; /**< HEADERS: mapping->n_columns of them. */
+    uint64_t tables;           /**< UPLOAD: bit per table that the file may hold. */
     const lth_agent_act *act;
     lth_scan_fault fault;
     const char *detail;    /**< TABLE_END with a fault: Vietnamese where a clerk will read it. */

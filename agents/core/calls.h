@@ -150,6 +150,12 @@ lth_err lth_agent__finding_own(agent_ctx *c, lth_refusal code, uint16_t field, c
 /** The row could be each of these records. */
 lth_err lth_agent__finding_ask(agent_ctx *c, const uint8_t (*keys)[PRINT_SIZE], uint32_t n);
 
+/* header.c */
+/** What a column of the upload under way is called and where it is: as its file has it, else as the
+ * mapping has it. Text valid until the next write. */
+lth_err lth_agent__header(agent_ctx *c, int32_t column, lth_header *out);
+lth_err lth_agent__on_headers(agent_ctx *c, const lth_agent_event *event);
+
 /* upload.c */
 lth_err lth_agent__upload_load(agent_ctx *c);
 /** Is the upload under way an old one, read again, and did a newer one bring this record, or end

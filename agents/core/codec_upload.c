@@ -196,7 +196,8 @@ lth_err lth_upload_finding_encode(lth_buf *out, const lth_upload_finding *findin
     }
     TRY(add_slice(out, column));
     TRY(add_slice(out, finding->vi));
-    return add_slice(out, finding->en);
+    TRY(add_slice(out, finding->en));
+    return add16(out, finding->at);
 }
 
 bool lth_upload_finding_decode(lth_upload_finding *out, lth_slice value)
@@ -219,6 +220,7 @@ bool lth_upload_finding_decode(lth_upload_finding *out, lth_slice value)
     out->column = read_slice(&rd);
     out->vi = read_slice(&rd);
     out->en = read_slice(&rd);
+    out->at = lth_rd_left(&rd) > 0 ? lth_rd16(&rd) : 0; /* was not kept before */
     return lth_rd_done(&rd);
 }
 

@@ -18,6 +18,16 @@ static int32_t column_of(const lth_mapping *mapping, const lth_finding *finding)
     return finding->column;
 }
 
+/* As the file has it: its own header, and where it stands. */
+static lth_err name_column(agent_ctx *c, int32_t column, lth_upload_finding *out)
+{
+    lth_header header = {0};
+    lth_err err = column >= 0 ? lth_agent__header(c, column, &header) : LTH_OK;
+    out->column = header.text;
+    out->at = header.at;
+    return err;
+}
+
 static lth_slice given(const agent_row *row, int32_t column)
 {
     if (column < 0 || row->cells[column].n <= 0) {
@@ -97,10 +107,8 @@ static lth_err write_down(agent_ctx *c, uint32_t n, const lth_finding *finding, 
     if (id != NULL) {
         out.record_id = *id;
     }
-    if (column >= 0) {
-        out.column = lth_slice_of(mapping->columns[column], strlen(mapping->columns[column]));
-    }
-    lth_err err = say(c, finding, cell, false);
+    lth_err err = name_column(c, column, &out);
+    err = err == LTH_OK ? say(c, finding, cell, false) : err;
     err = err == LTH_OK ? say(c, finding, cell, true) : err;
     return err == LTH_OK ? put(c, n, &out) : err;
 }
@@ -180,11 +188,8 @@ lth_err lth_agent__finding_own(agent_ctx *c, lth_refusal code, uint16_t field, c
     }
     lth_finding place = NOTHING;
     place.field = field;
-    int32_t column = column_of(mapping, &place);
-    if (column >= 0) {
-        out.column = lth_slice_of(mapping->columns[column], strlen(mapping->columns[column]));
-    }
-    lth_err err = say_own(c, vi, en);
+    lth_err err = name_column(c, column_of(mapping, &place), &out);
+    err = err == LTH_OK ? say_own(c, vi, en) : err;
     return err == LTH_OK ? put(c, OWN_NUMBER, &out) : err;
 }
 

@@ -89,9 +89,10 @@ static void report(const agent_ctx *c)
     const lth_log *log = &c->self->env.log;
     const char *org = lth_agent__code_of(c->self, c->school);
     const char *dataset = c->table->mapping->dataset->name;
+    bool file = c->school->round->upload != NULL; /* whose detail may repeat a person's words */
     if (worth_a_warning(c->table, info)) {
         lth_log_event(log, LTH_LEVEL_WARN, "scan_fault", "org=%s dataset=%s fault=%s detail=\"%s\"",
-                      org, dataset, lth_scan_fault_name(info->fault), info->detail);
+                      org, dataset, lth_scan_fault_name(info->fault), file ? "" : info->detail);
     } else if (info->fault == LTH_SCAN_none && c->table->fault != LTH_SCAN_none) {
         lth_log_event(log, LTH_LEVEL_NOTICE, "scan_recovered", "org=%s dataset=%s", org, dataset);
     }

@@ -3,6 +3,7 @@
 
 #define FINDINGS_TEXT   40u
 #define BATCHES_SHOWN   12u
+#define COLUMN_TEXT     600u
 #define QUESTIONS_SHOWN (LTH_FINDINGS_SHOWN / 2)
 
 static bool is(const json_t *finding, const char *severity)
@@ -26,6 +27,16 @@ static const char *severity_text(const lth_page *page, const json_t *finding)
         if (is(finding, names[i].name))
             return page->english ? names[i].en : names[i].vi;
     return "";
+}
+
+/* "Ngày sinh (cột F)": as the file itself has it. */
+static const char *column_text(const lth_page *page, const json_t *finding, char out[COLUMN_TEXT])
+{
+    const char *name = lth_text_at(finding, "column"), *letter = lth_text_at(finding, "letter");
+    size_t n = lth_format(out, COLUMN_TEXT, "%s", name);
+    if (letter[0] != '\0')
+        (void)lth_format(out + n, COLUMN_TEXT - n, " (%s %s)", T(page, "cột", "column"), letter);
+    return out;
 }
 
 static void person_fields(lth_page *page, bool reason)
@@ -240,6 +251,7 @@ static void questions(lth_page *page, const lth_frame_of *f, const lth_detail_vi
 
 static void warnings(lth_page *page, const lth_frame_of *f, const lth_detail_view *view)
 {
+    char column[COLUMN_TEXT];
     size_t i = 0, shown = 0;
     const json_t *finding = NULL;
     if (!any(view, is_open_warning))
@@ -260,7 +272,8 @@ static void warnings(lth_page *page, const lth_frame_of *f, const lth_detail_vie
                  "value=\"%s.%s.%s\"><span>%s %u, %s: %s</span></label>",
                  lth_text_at(finding, "dataset"), lth_text_at(finding, "record"),
                  lth_text_at(finding, "rule"), T(page, "Hàng", "Row"), lth_count_at(finding, "row"),
-                 lth_text_at(finding, "column"), lth_said(page, json_object_get(finding, "text")));
+                 column_text(page, finding, column),
+                 lth_said(page, json_object_get(finding, "text")));
     }
     more_of(page, shown, LTH_FINDINGS_SHOWN);
     person_fields(page, true);
@@ -283,6 +296,7 @@ static const char *tier_name(const json_t *upload, const char *org)
 
 static void finding_rows(lth_page *page, const lth_detail_view *view)
 {
+    char column[COLUMN_TEXT];
     size_t i = 0, end = view->first + LTH_FINDINGS_SHOWN;
     const json_t *finding = NULL;
     json_array_foreach(view->findings, i, finding)
@@ -292,7 +306,7 @@ static void finding_rows(lth_page *page, const lth_detail_view *view)
         bool accepted = json_is_true(json_object_get(finding, "accepted"));
         lth_html(page, "<tr><td class=\"n\">%s %u</td><td>%s</td><td>%s%s: %s",
                  T(page, "Hàng", "Row"), lth_count_at(finding, "row"),
-                 lth_text_at(finding, "column"), severity_text(page, finding),
+                 column_text(page, finding, column), severity_text(page, finding),
                  accepted ? T(page, " (đã chấp nhận)", " (accepted)") : "",
                  lth_said(page, json_object_get(finding, "text")));
         const char *tier = lth_text_at(finding, "tier");
@@ -360,7 +374,7 @@ void lth_page_detail(lth_page *page, const lth_frame_of *f, const lth_detail_vie
 
 void lth_text_detail(lth_page *page, const lth_frame_of *f, const lth_detail_view *view)
 {
-    char when[24];
+    char when[24], column[COLUMN_TEXT];
     size_t i = 0, n = json_array_size(view->findings);
     const json_t *finding = NULL;
     (void)lth_vietnam_time(when, lth_text_at(view->upload, "received"));
@@ -371,7 +385,7 @@ void lth_text_detail(lth_page *page, const lth_frame_of *f, const lth_detail_vie
     {
         if (i >= FINDINGS_TEXT)
             break;
-        const char *column = lth_text_at(finding, "column");
+        (void)column_text(page, finding, column);
         lth_plain(page, "%s %u%s%s: %s\n", T(page, "Hàng", "Row"), lth_count_at(finding, "row"),
                   column[0] != '\0' ? ", " : "", column,
                   lth_said(page, json_object_get(finding, "text")));

@@ -37,6 +37,12 @@ typedef struct lth_answer {
 
 /* ---- texts ---- */
 
+static const char *text_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
 static uint32_t table_of(const lth_profile *profile, uint16_t dataset)
 {
     uint32_t i = 0;
@@ -45,9 +51,11 @@ static uint32_t table_of(const lth_profile *profile, uint16_t dataset)
     return i;
 }
 
-static bool add_line(lth_answer *self, uint32_t row, uint32_t table, const char *column,
-                     const char *text)
+/* Rows and columns are told as they stand in the file that was handed in. */
+static bool add_line(lth_answer *self, uint32_t row, uint32_t table, const json_t *finding)
 {
+    const char *column = text_at(finding, "column"), *letter = text_at(finding, "letter");
+    const char *text = text_at(json_object_get(finding, "text"), "vi");
     if (self->n_lines == self->room) {
         uint32_t room = self->room * 2 + 64;
         line *lines = realloc(self->lines, room * sizeof *lines);
@@ -59,8 +67,11 @@ static bool add_line(lth_answer *self, uint32_t row, uint32_t table, const char 
         self->room = room;
     }
     size_t at = self->text.n;
-    lth_err err = lth_buf_format(&self->text, "Hàng %u%s%s: %s", row,
-                                 column[0] != '\0' ? " · " : "", column, text);
+    lth_err err = letter[0] != '\0'
+                      ? lth_buf_format(&self->text, "Hàng %u · %s (cột %s của tệp đã nộp): %s", row,
+                                       column, letter, text)
+                      : lth_buf_format(&self->text, "Hàng %u%s%s: %s", row,
+                                       column[0] != '\0' ? " · " : "", column, text);
     if (err == LTH_E_NOMEM)
         self->err = err;
     if (!err)
@@ -79,10 +90,7 @@ static bool take_finding(void *ctx, const lth_finding_row *row)
          row->finding->severity == LTH_SEVERITY_WARNING))
         return true;
     json_t *f = lth_finding_json(self->engine, self->school, row);
-    const char *column = json_string_value(json_object_get(f, "column"));
-    const char *vi = json_string_value(json_object_get(json_object_get(f, "text"), "vi"));
-    bool going =
-        add_line(self, row->row, table, column != NULL ? column : "", vi != NULL ? vi : "");
+    bool going = add_line(self, row->row, table, f);
     json_decref(f);
     return going;
 }
@@ -184,7 +192,8 @@ static void on_end(void *ctx)
             self->detail_en[0] != '\0' ? self->detail_en : lth_scan_fault_text(self->fault, true));
 }
 
-static const lth_child_listener listener = {on_row, on_table_end, on_end};
+static const lth_child_listener listener = {
+    .row = on_row, .table_end = on_table_end, .end = on_end};
 
 static void answer_free(void *state)
 {

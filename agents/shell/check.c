@@ -114,7 +114,8 @@ static void on_end(void *ctx)
     lth_control_end(self->call, self->fault ? 1 : 0, NULL);
 }
 
-static const lth_child_listener listener = {on_row, on_table_end, on_end};
+static const lth_child_listener listener = {
+    .row = on_row, .table_end = on_table_end, .end = on_end};
 
 /* ---- the call ---- */
 

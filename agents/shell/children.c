@@ -14,6 +14,7 @@ struct lth_child {
     size_t request_at;
     lth_capture_reader reader;
     uint64_t pending; /* tables without end */
+    uint64_t headed;  /* tables that told their headers or a row */
     bool rows, over;  /* over: nothing more is told */
     bool rows_wanted;
     bool exited;
@@ -278,6 +279,24 @@ void lth_children_fini(lth_children *self)
 
 /* ---- its words ---- */
 
+static void tell_headers(lth_child *child, const lth_capture_message *message)
+{
+    const lth_child_listener *listener = child->plan.listener;
+    if (listener->headers != NULL)
+        listener->headers(child->plan.ctx, message->table, message->headers, message->n_headers);
+}
+
+/* Is this what a child may say now of a table that it was asked for? */
+static bool fits(const lth_child *child, const lth_capture_message *message)
+{
+    uint32_t n = columns_of(&child->plan, message->table);
+    if (message->kind == LTH_CAPTURE_ROW)
+        return child->rows_wanted && message->n_cells == n;
+    return message->kind != LTH_CAPTURE_HEADERS ||
+           (child->rows_wanted && child->plan.profile != NULL && message->n_headers == n &&
+            (child->headed >> message->table & 1) == 0);
+}
+
 static void tell(lth_child *child, const lth_capture_message *message, lth_mono now)
 {
     const lth_child_plan *plan = &child->plan;
@@ -286,11 +305,13 @@ static void tell(lth_child *child, const lth_capture_message *message, lth_mono 
         return;
     }
     bool asked = message->table < 64 && (child->pending >> message->table & 1) != 0;
-    bool fits =
-        message->kind != LTH_CAPTURE_ROW ||
-        (asked && child->rows_wanted && message->n_cells == columns_of(plan, message->table));
-    if (!asked || !fits) {
+    if (!asked || !fits(child, message)) {
         fail(child, LTH_SCAN_child_failed, "pipe");
+        return;
+    }
+    child->headed |= UINT64_C(1) << message->table;
+    if (message->kind == LTH_CAPTURE_HEADERS) {
+        tell_headers(child, message);
     } else if (message->kind == LTH_CAPTURE_ROW) {
         child->rows = true;
         plan->listener->row(plan->ctx, &(lth_child_row){message->table, message->row, message->org,
@@ -305,7 +326,7 @@ static void tell(lth_child *child, const lth_capture_message *message, lth_mono 
 
 static void tell_all(lth_child *child, lth_mono now)
 {
-    static lth_capture_message message; /* 8 KiB; callbacks never come back here */
+    static lth_capture_message message; /* 20 KiB; callbacks never come back here */
     lth_err err = LTH_OK;
     while (!child->over && (err = lth_capture_reader_next(&child->reader, &message)) == LTH_OK)
         tell(child, &message, now);

@@ -40,6 +40,8 @@ typedef struct lth_child_listener {
     void (*row)(void *ctx, const lth_child_row *row);
     void (*table_end)(void *ctx, const lth_child_end *end);
     void (*end)(void *ctx);
+    /** FILE: where a table's columns are, once, before its rows; NULL: not wanted. */
+    void (*headers)(void *ctx, uint32_t table, const lth_header *headers, uint32_t n);
 } lth_child_listener;
 
 /** Rows of the file that the answer workbook shows, ascending. */

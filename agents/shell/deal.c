@@ -120,6 +120,18 @@ bool lth_deal_row(lth_reading *self, const lth_child_row *row)
                                                      .row = row->row});
 }
 
+bool lth_deal_headers(lth_reading *self, uint32_t table)
+{
+    const lth_deal *deal = &self->post->deal;
+    uint32_t n = self->engine->node.n_schools;
+    bool going = true;
+    for (uint32_t i = 0; going && i < n; i++) {
+        if (deal->schools[i].state == LTH_DEAL_OPEN)
+            going = lth_reading_feed_headers(self, i, table);
+    }
+    return going;
+}
+
 bool lth_deal_table_end(lth_reading *self, uint32_t table)
 {
     const lth_agent_node *node = &self->engine->node;

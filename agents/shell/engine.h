@@ -149,6 +149,3 @@ LTH_MUST_USE lth_err lth_held_above_count(const lth_engine *self, lth_txn *txn, 
 void lth_held_above_tell(const lth_held_above *self, uint64_t number, json_t *upload);
 /** F of uploads.h. */
 json_t *lth_finding_json(const lth_engine *self, uint32_t school, const lth_finding_row *row);
-/** Header of the column that a field is read from; "" when there is none. */
-const char *lth_finding_column(const lth_engine *self, uint32_t school, uint16_t dataset,
-                               uint16_t field);

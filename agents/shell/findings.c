@@ -168,8 +168,8 @@ lth_err lth_findings_each(const lth_engine *self, lth_txn *txn, uint32_t school,
 
 /* ---- words ---- */
 
-const char *lth_finding_column(const lth_engine *self, uint32_t school, uint16_t dataset,
-                               uint16_t field)
+static const char *name_of_profile(const lth_engine *self, uint32_t school, uint16_t dataset,
+                                   uint16_t field)
 {
     const lth_source_conf *conf = &self->node.conf->schools[school];
     for (uint32_t t = 0; t < conf->n_tables; t++) {
@@ -263,14 +263,14 @@ static json_t *own_json(const lth_engine *self, uint32_t school, const lth_findi
     bool question = f->code == LTH_REFUSE_none;
     lth_hex(hash, f->row_hash, sizeof f->row_hash);
     lth_hex(record, f->record_id.b, 16);
-    return json_pack(
-        "{s:I,s:s,s:o,s:s,s:s,s:s,s:o,s:s,s:o,s:b,s:o,s:n}", "row", (json_int_t)row->row, "dataset",
-        dataset != NULL ? dataset->name : "?", "column", words(f->column), "severity",
-        question ? "question" : lth_severity_name(f->severity), "code",
-        question ? "question" : lth_refusal_name(f->code), "rule", rule_id(dataset, f->rule),
-        "text", text_json(f->vi, f->en), "hash", hash, "record",
-        lth_id_is_zero(&f->record_id) ? json_null() : json_string(record), "accepted",
-        (int)f->accepted, "candidates", candidates_json(self, school, row), "tier");
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:o,s:s,s:o,s:b,s:o,s:n}", "row", (json_int_t)row->row,
+                     "dataset", dataset != NULL ? dataset->name : "?", "severity",
+                     question ? "question" : lth_severity_name(f->severity), "code",
+                     question ? "question" : lth_refusal_name(f->code), "rule",
+                     rule_id(dataset, f->rule), "text", text_json(f->vi, f->en), "hash", hash,
+                     "record", lth_id_is_zero(&f->record_id) ? json_null() : json_string(record),
+                     "accepted", (int)f->accepted, "candidates", candidates_json(self, school, row),
+                     "tier");
 }
 
 /* Of a reference the last of its fields: the most particular one. What a person rejected is the
@@ -338,21 +338,40 @@ static json_t *held_json(const lth_engine *self, uint32_t school, const lth_find
         said != NULL ? said : text_json(lth_slice_of(vi.p, vi.n), lth_slice_of(en.p, en.n));
     lth_buf_fini(&vi);
     lth_buf_fini(&en);
-    return json_pack(
-        "{s:I,s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:b,s:[],s:o}", "row", (json_int_t)row->row,
-        "dataset", dataset != NULL ? dataset->name : "?", "column",
-        lth_finding_column(self, school, held->dataset, field_to_blame(dataset, held)), "severity",
-        "error", "code", lth_refusal_name(held->code), "rule", rule_id(dataset, held->rule), "text",
-        text, "hash", "", "record", record, "accepted", 0, "candidates", "tier",
-        lth_engine_json_org(self, &held->tier_org));
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:b,s:[],s:o}", "row", (json_int_t)row->row,
+                     "dataset", dataset != NULL ? dataset->name : "?", "severity", "error", "code",
+                     lth_refusal_name(held->code), "rule", rule_id(dataset, held->rule), "text",
+                     text, "hash", "", "record", record, "accepted", 0, "candidates", "tier",
+                     lth_engine_json_org(self, &held->tier_org));
+}
+
+/* Its column in the file that it came from: as it is called there, else as the profile has it. */
+static lth_header column_of(const lth_engine *self, uint32_t school, const lth_finding_row *row,
+                            const lth_dataset *dataset)
+{
+    lth_header header;
+    const lth_id *org = &self->node.schools[school].org;
+    if (row->finding != NULL)
+        return (lth_header){row->finding->at, row->finding->column};
+    uint16_t number = row->held->dataset, field = field_to_blame(dataset, row->held);
+    came_from from = where_from(row->txn, org, number, &row->held->record_id);
+    if (lth_agent_header_of(row->txn, org, number, from.upload, field, &header))
+        return header;
+    const char *name = name_of_profile(self, school, number, field);
+    return (lth_header){0, lth_slice_of(name, strlen(name))};
 }
 
 json_t *lth_finding_json(const lth_engine *self, uint32_t school, const lth_finding_row *row)
 {
+    char letters[4];
     uint16_t number = row->finding != NULL ? row->finding->dataset : row->held->dataset;
     const lth_dataset *dataset = lth_schema_find(&self->node.conf->schema, number);
+    lth_header column = column_of(self, school, row, dataset);
+    lth_capture_letters(letters, column.at);
     json_t *json = row->finding != NULL ? own_json(self, school, row, dataset)
                                         : held_json(self, school, row, dataset);
+    json_object_set_new(json, "column", words(column.text));
+    json_object_set_new(json, "letter", json_string(letters));
     json_object_set_new(json, "rejected",
                         row->held != NULL ? lth_rejected_json(self, row->held) : json_null());
     return json;

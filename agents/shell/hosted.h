@@ -66,10 +66,11 @@ typedef struct lth_reading {
     struct lth_engine *engine;
     lth_post *post; /**< NULL: free. */
     lth_inbox_taken file;
-    uint32_t only;  /**< A carrier's file read again for one school; else LTH_POST_CARRIER. */
-    bool kept;      /**< Read again: it stays where it is. */
-    bool failed;    /**< The process that reads ended by itself: no word about the file. */
-    uint64_t ended; /**< Tables that have ended. */
+    uint32_t only; /**< A carrier's file read again for one school; else LTH_POST_CARRIER. */
+    bool kept;     /**< Read again: it stays where it is. */
+    bool failed;   /**< The process that reads ended by itself: no word about the file. */
+    lth_header *headers[LTH_UPLOAD_TABLES_MAX]; /**< As told; NULL: not, or not yet. */
+    uint64_t ended;                             /**< Tables that have ended. */
     struct {
         lth_scan_fault fault;
         bool correction;
@@ -121,7 +122,9 @@ void lth_reading_drop(lth_reading *self);
 /** Feed one event; false: the machine was rebuilt and nothing of @p self may be touched any more.
  */
 bool lth_reading_feed(lth_reading *self, const lth_agent_event *event);
-/** Begin the round of a school for it, with the ends of tables that it missed. */
+/** The headers of a table for the round of one school. As lth_reading_feed(). */
+bool lth_reading_feed_headers(lth_reading *self, uint32_t school, uint32_t table);
+/** Begin the round of a school for it, with the headers and ends of tables that it missed. */
 bool lth_reading_open(lth_reading *self, uint32_t school);
 extern const lth_child_listener lth_reading_listener;
 
@@ -132,6 +135,7 @@ extern const lth_child_listener lth_reading_listener;
 LTH_MUST_USE lth_err lth_deal_begin(lth_reading *self);
 /** As lth_reading_feed(). */
 bool lth_deal_row(lth_reading *self, const lth_child_row *row);
+bool lth_deal_headers(lth_reading *self, uint32_t table);
 bool lth_deal_table_end(lth_reading *self, uint32_t table);
 /** Rounds end, in one step; *whole: no school was missed. */
 bool lth_deal_end(lth_reading *self, bool *whole);

@@ -36,6 +36,10 @@ void lth_reading_drop(lth_reading *self)
         return;
     lth_children_drop(&self->engine->children, &lth_reading_listener, self);
     lth_platform_close(&self->file.fd);
+    for (uint32_t i = 0; i < LTH_UPLOAD_TABLES_MAX; i++) {
+        free(self->headers[i]);
+        self->headers[i] = NULL;
+    }
     self->post->reading = false;
     self->post = NULL;
 }
@@ -64,6 +68,14 @@ static bool feed_end(lth_reading *self, uint32_t school, uint32_t table)
                                                      .detail_en = self->ends[table].detail_en});
 }
 
+bool lth_reading_feed_headers(lth_reading *self, uint32_t school, uint32_t table)
+{
+    return lth_reading_feed(self, &(lth_agent_event){.kind = LTH_AEVENT_HEADERS,
+                                                     .school = school,
+                                                     .table = table,
+                                                     .headers = self->headers[table]});
+}
+
 bool lth_reading_open(lth_reading *self, uint32_t school)
 {
     lth_engine *engine = self->engine;
@@ -75,7 +87,9 @@ bool lth_reading_open(lth_reading *self, uint32_t school)
                                                            .upload = &self->upload,
                                                            .tables = tables_of(profile)});
     for (uint32_t i = 0; going && i < profile->n_tables; i++) {
-        if ((self->ended >> i & 1) != 0)
+        if (self->headers[i] != NULL)
+            going = lth_reading_feed_headers(self, school, i);
+        if (going && (self->ended >> i & 1) != 0)
             going = feed_end(self, school, i);
     }
     return going;
@@ -287,6 +301,35 @@ static void on_row(void *ctx, const lth_child_row *row)
     }
 }
 
+/* One block: the headers, then their texts. */
+static lth_header *copy_of(const lth_header *headers, uint32_t n)
+{
+    size_t size = n * sizeof *headers;
+    for (uint32_t i = 0; i < n; i++)
+        size += headers[i].text.n;
+    lth_header *copy = malloc(size);
+    uint8_t *to = copy != NULL ? (uint8_t *)(copy + n) : NULL;
+    for (uint32_t i = 0; copy != NULL && i < n; i++) {
+        copy[i] = (lth_header){headers[i].at, lth_slice_of(to, headers[i].text.n)};
+        if (headers[i].text.n > 0)
+            memcpy(to, headers[i].text.p, headers[i].text.n);
+        to += headers[i].text.n;
+    }
+    return copy;
+}
+
+/* Without memory columns are told by the names that the profile has for them. */
+static void on_headers(void *ctx, uint32_t table, const lth_header *headers, uint32_t n)
+{
+    lth_reading *self = ctx;
+    free(self->headers[table]);
+    self->headers[table] = copy_of(headers, n);
+    if (self->headers[table] == NULL)
+        return;
+    (void)(deals(self) ? lth_deal_headers(self, table)
+                       : lth_reading_feed_headers(self, school_of(self), table));
+}
+
 static void on_table_end(void *ctx, const lth_child_end *end)
 {
     lth_reading *self = ctx;
@@ -336,7 +379,7 @@ static void on_end(void *ctx)
     finish(ctx);
 }
 
-const lth_child_listener lth_reading_listener = {on_row, on_table_end, on_end};
+const lth_child_listener lth_reading_listener = {on_row, on_table_end, on_end, on_headers};
 
 /* ---- beginning ---- */
 

@@ -312,7 +312,8 @@ static void round_end(void *ctx)
                     &(lth_agent_event){.kind = LTH_AEVENT_ROUND_END, .school = school->index});
 }
 
-const lth_child_listener lth_engine_round_listener = {round_row, round_table_end, round_end};
+const lth_child_listener lth_engine_round_listener = {
+    .row = round_row, .table_end = round_table_end, .end = round_end};
 
 static void begin_round(lth_engine *self, lth_engine_school *school)
 {

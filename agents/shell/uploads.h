@@ -27,8 +27,9 @@
  *      tables: [{dataset, title, rows, fresh, changed, same, ended, held, asked, warned,
  *                fault: {code, vi, en}|null, gone, old, known}],
  *      tiers: [{org, name, kind, received}]}        every tier on the path up, received null before
- * F = {row, dataset, column, severity: error|warning|blocks|question, code, rule, text: {vi, en},
- *      hash, record, accepted, candidates: [{record, text}], tier: org code of who holds it, or
- *      null, rejected: {org, name, by, why, ms} (a person of that tier)|null}
+ * F = {row, dataset, column (header as the file has it), letter ("F", as Excel calls the column;
+ *      "" when that is not known), severity: error|warning|blocks|question, code, rule,
+ *      text: {vi, en}, hash, record, accepted, candidates: [{record, text}], tier: org code of who
+ *      holds it, or null, rejected: {org, name, by, why, ms} (a person of that tier)|null}
  */
 #pragma once

@@ -63,6 +63,15 @@ def message(m):
         en, at = piece(at)
         return {"kind": "table_end", "table": m[1], "fault": FAULTS.get(m[2], m[2]), "correction": bool(m[3]),
                 "vi": vi.decode(), "en": en.decode()}
+    if m[0] == 4:
+        count, = struct.unpack_from(">H", m, 2)
+        at, headers = 4, []
+        for _ in range(count):
+            where, = struct.unpack_from(">H", m, at)
+            size = m[at + 2] if where else 0
+            headers.append((where, m[at + 3:at + 3 + size].decode()) if where else None)
+            at += 3 + size if where else 2
+        return {"kind": "headers", "table": m[1], "headers": headers}
     row, = struct.unpack_from(">I", m, 2)
     org, at = piece(6)
     count, = struct.unpack_from(">H", m, at)

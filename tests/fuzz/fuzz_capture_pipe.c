@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void encode_again(const lth_capture_message *m, const uint8_t *bytes, size_t n)
 {
     static uint8_t again[LTH_CAPTURE_MESSAGE_MAX + 4];
+    _Static_assert(sizeof again >= LTH_CAPTURE_HEADERS_BYTES_MAX, "headers fit");
     size_t again_n = 0;
     const lth_capture_row_head head = {m->table, m->row, m->org};
     if (m->kind == LTH_CAPTURE_ROW) {
@@ -23,6 +24,9 @@ static void encode_again(const lth_capture_message *m, const uint8_t *bytes, siz
         again_n = lth_capture_table_end_encode(
             again,
             &(lth_capture_table_end){m->table, m->fault, m->correction, m->detail, m->detail_en});
+    } else if (m->kind == LTH_CAPTURE_HEADERS) {
+        again_n = lth_capture_headers_encode(again, m->table, m->headers, m->n_headers);
+        LTH_ASSERT(again_n == n);
     } else if (m->kind == LTH_CAPTURE_END) {
         again_n = lth_capture_end_encode(again);
     }

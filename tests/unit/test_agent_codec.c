@@ -212,6 +212,7 @@ static void findings_and_acts_round_trip(void **state)
                                         .n_candidates = 2,
                                         .candidates = {{{3}}, {{4}}},
                                         .column = lth_slice_of("Cột", 4),
+                                        .at = 300,
                                         .vi = lth_slice_of("sai", 3),
                                         .en = lth_slice_of("wrong", 5)};
     const lth_agent_act act = {.kind = LTH_ACT_ANSWER,
@@ -231,9 +232,12 @@ static void findings_and_acts_round_trip(void **state)
     assert_int_equal(finding_back.row, 7);
     assert_true(finding_back.accepted);
     assert_int_equal(finding_back.candidates[1].b[0], 4);
+    assert_int_equal(finding_back.at, 300);
     assert_true(lth_slice_equal(finding_back.en, finding.en));
     for (size_t n = 0; n < buf.n; n++) {
-        assert_false(lth_upload_finding_decode(&finding_back, lth_slice_of(buf.p, n)));
+        bool older = n == buf.n - 2; /* without the column's place */
+        assert_int_equal(lth_upload_finding_decode(&finding_back, lth_slice_of(buf.p, n)), older);
+        assert_true(!older || finding_back.at == 0);
     }
     lth_buf_clear(&buf);
     assert_int_equal(lth_agent_act_encode(&buf, &act), LTH_OK);

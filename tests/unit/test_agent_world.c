@@ -60,8 +60,11 @@ static void write_log(void *ctx, lth_level level, const char *event, const char 
 {
     world *w = ctx;
     size_t used = strlen(w->events);
+    size_t said = strlen(w->details);
     (void)level;
-    (void)detail;
+    if (detail != NULL && said + strlen(detail) + 2 < sizeof w->details) {
+        (void)snprintf(w->details + said, sizeof w->details - said, "%s ", detail);
+    }
     if (used + strlen(event) + 2 < sizeof w->events) {
         (void)snprintf(w->events + used, sizeof w->events - used, "%s ", event);
     }

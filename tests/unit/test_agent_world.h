@@ -90,6 +90,7 @@ typedef struct world {
     uint32_t reply_at, reply_n;
     uint8_t *reply_bytes;     /**< Statements they point to. */
     char events[8192];        /**< Names of log events, each followed by a blank. */
+    char details[8192];       /**< What they said, likewise. */
     uint32_t steps, crash_at; /**< The step of this number is lost before its commit; 0 = none. */
     uint32_t crashes;
     bool crash_late;  /**< The commit happened, nothing after it. */

@@ -22,8 +22,8 @@ static lth_children children;
 /* ---- what was told ---- */
 
 typedef struct told {
-    uint32_t rows, ends, overs;
-    char first[64];
+    uint32_t rows, ends, overs, headers;
+    char first[64], header[64];
     lth_scan_fault fault[2];
     char detail[2][LTH_DETAIL_MAX];
 } told;
@@ -53,7 +53,17 @@ static void on_end(void *ctx)
     t->overs++;
 }
 
-static const lth_child_listener LISTENER = {on_row, on_table_end, on_end};
+static void on_headers(void *ctx, uint32_t table, const lth_header *headers, uint32_t n)
+{
+    told *t = ctx;
+    assert_int_equal(table, 0);
+    assert_int_equal(n, 2);
+    lth_format(t->header, sizeof t->header, "%u %.*s", headers[0].at, (int)headers[0].text.n,
+               (const char *)headers[0].text.p);
+    t->headers++;
+}
+
+static const lth_child_listener LISTENER = {on_row, on_table_end, on_end, on_headers};
 
 /* ---- a source of two tables ---- */
 
@@ -174,6 +184,8 @@ static void test_lies(void **state)
         "cat >/dev/null; printf '\\000\\000\\000\\007\\002\\007\\000\\000\\000\\000\\000'",
         /* A row of one cell instead of two. */
         "cat >/dev/null; printf '\\000\\000\\000\\010\\001\\000\\000\\001\\377\\377\\377\\377'",
+        /* A database has no headers. */
+        "cat >/dev/null; printf '\\000\\000\\000\\010\\004\\000\\000\\002\\000\\000\\000\\000'",
     };
     for (size_t i = 0; i < sizeof scripts / sizeof scripts[0]; i++) {
         told t;
@@ -181,6 +193,56 @@ static void test_lies(void **state)
         run(&t);
         assert_int_equal(t.rows, 0);
         expect_both(&t, LTH_SCAN_child_failed, "pipe");
+    }
+}
+
+/* Headers of a file come once, of all columns, and before its rows. */
+static void test_headers(void **state)
+{
+    (void)state;
+#define HEADERS "\\000\\000\\000\\014\\004\\000\\000\\002\\000\\006\\002ab\\000\\007\\000"
+#define FEWER   "\\000\\000\\000\\006\\004\\000\\000\\001\\000\\000"
+#define OTHER   "\\000\\000\\000\\010\\004\\007\\000\\002\\000\\000\\000\\000"
+#define ROW                                                                                        \
+    "\\000\\000\\000\\025\\001\\000\\000\\000\\000\\003\\000\\000\\000\\000\\000\\002\\377\\377\\" \
+    "377"                                                                                          \
+    "\\377\\000\\000\\000\\001x"
+#define END  "\\000\\000\\000\\014\\002\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000\\000"
+#define OVER "\\000\\000\\000\\001\\003"
+    static const struct {
+        const char *script;
+        uint32_t headers, rows;
+        lth_scan_fault fault;
+    } cases[] = {{"printf '" HEADERS ROW END OVER "'", 1, 1, LTH_SCAN_none},
+                 {"printf '" ROW END OVER "'", 0, 1, LTH_SCAN_none},
+                 {"printf '" HEADERS HEADERS "'", 1, 0, LTH_SCAN_child_failed},
+                 {"printf '" ROW HEADERS "'", 0, 1, LTH_SCAN_child_failed},
+                 {"printf '" FEWER "'", 0, 0, LTH_SCAN_child_failed},
+                 {"printf '" OTHER "'", 0, 0, LTH_SCAN_child_failed},
+                 {"printf '" END HEADERS "'", 0, 0, LTH_SCAN_none}};
+    static const char *const NAMES[] = {"ab"};
+    lth_profile_column headers[2] = {{.names = NAMES, .n_names = 1},
+                                     {.names = NAMES, .n_names = 1}};
+    lth_source_table table = tables[0];
+    table.headers = headers;
+    table.place.header_rows = 1;
+    const lth_profile profile = {.kinds = 1, .tables = &table, .n_tables = 1};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        told t = {0};
+        instead(cases[i].script);
+        const lth_child_plan plan = {.profile = &profile,
+                                     .path = "/dev/null",
+                                     .tables = 1,
+                                     .seconds_max = 30,
+                                     .listener = &LISTENER,
+                                     .ctx = &t};
+        assert_int_equal(lth_children_start(&children, &plan, LTH_MONO_S(100), NULL), LTH_OK);
+        finish_at(LTH_MONO_S(100));
+        if (t.headers != cases[i].headers || t.rows != cases[i].rows || t.ends != 1 ||
+            t.fault[0] != cases[i].fault)
+            fail_msg("case %zu: %u headers, %u rows, %u ends, %d", i, t.headers, t.rows, t.ends,
+                     (int)t.fault[0]);
+        assert_true(t.headers == 0 || strcmp(t.header, "6 ab") == 0);
     }
 }
 
@@ -306,9 +368,16 @@ int main(int argc, char **argv)
     kit_program = argv[1];
     assert_true(lth_platform_signals() >= 0); /* as the agent does: a broken pipe kills nobody */
     const struct CMUnitTest tests[] = {
-        T(test_the_real_one),     T(test_death),      T(test_lies),
-        T(test_an_end_too_early), T(test_time_limit), T(test_time_limit_of_one_left_behind),
-        T(test_dropped),          T(test_not_there),  T(test_password),
+        T(test_the_real_one),
+        T(test_death),
+        T(test_lies),
+        T(test_an_end_too_early),
+        T(test_headers),
+        T(test_time_limit),
+        T(test_time_limit_of_one_left_behind),
+        T(test_dropped),
+        T(test_not_there),
+        T(test_password),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

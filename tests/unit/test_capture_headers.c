@@ -79,11 +79,7 @@ static const sheet_case CASES[] = {
     /* nearly right: named, with its cell */
     {{"Mã HS|Họ tên|Ngày snh"}, 1, {-9}, 0, "\"Ngày snh\" ở ô C1"},
     {{"Mã HS|Họ tên|Điểm"}, 1, {-9}, 0, "thiếu cột \"Ngày sinh\" (hàng tiêu đề 1)"},
-    {{"Mã HS|Họ tên|Ngày sinh|Họ tên"},
-     1,
-     {-9},
-     0,
-     "hai cột cùng tiêu đề \"Họ và tên\" (B1 và D1)"},
+    {{"Mã HS|Họ tên|Ngày sinh|Họ tên"}, 1, {-9}, 0, "hai cột cùng tiêu đề \"Họ tên\" (B1 và D1)"},
     {{"1|2|3"}, 1, {-9}, 0, "thiếu cột"},
     /* one letter from a column that may be missing: said, not passed over */
     {{"Mã HS|Họ tên|Ngày sinh|Thông tin cha|<", "|||Họ tên|Nghề nghiêp"},
@@ -123,6 +119,92 @@ static void test_cases(void **state)
             assert_int_equal(place.last_row, c->last_row);
         if (!found && strstr(fault.vi, c->fault) == NULL)
             fail_msg("case %u: %s", i, fault.vi);
+        lth_arena_free(&arena);
+    }
+}
+
+/* What a column is called on the page: as it stands there, on one line, short, and where it is. */
+static void test_names(void **state)
+{
+    (void)state;
+    static headers_top top;
+    static headers_place place;
+    static const struct {
+        const char *rows[3];
+        uint32_t header_rows;
+        const char *names[4]; /* NULL: not there. */
+        uint16_t at[4];
+    } cases[] = {
+        {{"STT|Mã HS (*)|  Họ   tên |Ngày\nsinh:"},
+         1,
+         {"Mã HS (*)", "Họ tên", "Ngày sinh:"},
+         {2, 3, 4}},
+        {{"Mã HS|Họ tên|Ngày sinh|Thông tin cha|", "|||Họ tên|Nghề nghiệp"},
+         2,
+         {"Mã HS", "Họ tên", "Ngày sinh", "Thông tin cha / Nghề nghiệp"},
+         {1, 2, 3, 5}},
+        {{"DANH SÁCH", "Mã HS|Họ tên|Học sinh", "Mã HS||Ngày sinh"},
+         2,
+         {"Mã HS", "Họ tên", "Học sinh / Ngày sinh"},
+         {1, 2, 3}},
+        /* a long path: its last part */
+        {{"Mã HS|Họ tên|Thông tin của học sinh như trong học bạ và giấy khai sinh bản gốc",
+          "||Ngày sinh"},
+         2,
+         {"Mã HS", "Họ tên", "Ngày sinh"},
+         {1, 2, 3}},
+    };
+    for (uint32_t i = 0; i < COUNT(cases); i++) {
+        lth_arena *arena = lth_arena_new(1u << 20);
+        lth_header headers[4];
+        headers_fault fault;
+        uint32_t n = 0;
+        while (n < COUNT(cases[i].rows) && cases[i].rows[n] != NULL)
+            n++;
+        fill(&top, arena, cases[i].rows, n);
+        const lth_capture_file_table table = {.sheet_name = "",
+                                              .header_rows = cases[i].header_rows,
+                                              .columns = COLUMNS,
+                                              .n_columns = 4};
+        assert_true(headers_find(&place, &top, &table, &fault));
+        assert_true(headers_names(headers, &top, &place, 4, arena));
+        for (uint32_t k = 0; k < 4; k++) {
+            assert_int_equal(headers[k].at, cases[i].at[k]);
+            const char *name = cases[i].names[k] != NULL ? cases[i].names[k] : "";
+            if (!lth_slice_equal(headers[k].text, lth_slice_of(name, strlen(name))))
+                fail_msg("case %u: \"%.*s\"", i, (int)headers[k].text.n,
+                         (const char *)headers[k].text.p);
+        }
+        lth_arena_free(&arena);
+    }
+}
+
+/* A header longer than anybody reads is cut at a character, and marked. */
+static void test_long_name(void **state)
+{
+    (void)state;
+    static headers_top top;
+    static headers_place place;
+    static char alias[3 * 300 + 1];
+    const char *names[] = {alias};
+    const lth_capture_column column = {names, 1, false};
+    const lth_capture_file_table table = {
+        .sheet_name = "", .header_rows = 1, .columns = &column, .n_columns = 1};
+    for (uint32_t chars = 58; chars <= 300; chars += chars < 62 ? 1 : 119) {
+        const char *rows[] = {alias};
+        lth_arena *arena = lth_arena_new(1u << 20);
+        lth_header header;
+        headers_fault fault;
+        for (uint32_t i = 0; i < chars; i++)
+            memcpy(alias + (size_t)3 * i, "ệ", 4);
+        fill(&top, arena, rows, 1);
+        assert_true(headers_find(&place, &top, &table, &fault));
+        assert_true(headers_names(&header, &top, &place, 1, arena));
+        uint32_t told = chars <= 60 ? chars : 59;
+        assert_int_equal(header.text.n, told * 3 + (chars > 60 ? 3 : 0));
+        assert_memory_equal(header.text.p, alias, (size_t)told * 3);
+        if (chars > 60)
+            assert_memory_equal(header.text.p + (size_t)told * 3, "…", 3);
         lth_arena_free(&arena);
     }
 }
@@ -179,8 +261,8 @@ static void test_numbering(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases),
-        cmocka_unit_test(test_answer_workbook_and_org),
+        cmocka_unit_test(test_cases),     cmocka_unit_test(test_names),
+        cmocka_unit_test(test_long_name), cmocka_unit_test(test_answer_workbook_and_org),
         cmocka_unit_test(test_numbering),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

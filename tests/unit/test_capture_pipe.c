@@ -143,6 +143,93 @@ static void test_long_detail_is_cut_at_a_character(void **state)
     assert_true(strlen(m.detail) > LTH_DETAIL_MAX - 4);
 }
 
+static size_t headers_bytes(uint8_t out[LTH_CAPTURE_HEADERS_BYTES_MAX])
+{
+    static const lth_header headers[] = {
+        {6, {(const uint8_t *)"Ngày, tháng, năm sinh", 24}}, {0, {NULL, 0}}, {512, {NULL, 0}}};
+    return lth_capture_headers_encode(out, 63, headers, 3);
+}
+
+static void test_headers(void **state)
+{
+    (void)state;
+    static lth_capture_message m;
+    static uint8_t bytes[LTH_CAPTURE_HEADERS_BYTES_MAX];
+    size_t n = headers_bytes(bytes) - 4;
+    assert_int_equal(lth_get32(bytes), n);
+    assert_int_equal(lth_capture_message_decode(&m, lth_slice_of(bytes + 4, n)), LTH_OK);
+    assert_int_equal(m.kind, LTH_CAPTURE_HEADERS);
+    assert_int_equal(m.table, 63);
+    assert_int_equal(m.n_headers, 3);
+    assert_int_equal(m.headers[0].at, 6);
+    assert_true(lth_slice_equal(m.headers[0].text, lth_slice_of("Ngày, tháng, năm sinh", 24)));
+    assert_int_equal(m.headers[1].at, 0);
+    assert_int_equal(m.headers[2].at, 512);
+    assert_int_equal(m.headers[2].text.n, 0);
+    for (size_t cut = 0; cut < n; cut++)
+        assert_int_equal(lth_capture_message_decode(&m, lth_slice_of(bytes + 4, cut)),
+                         LTH_E_FORMAT);
+    lth_put16(bytes + 6, LTH_CAPTURE_COLUMNS_MAX + 1);
+    assert_int_equal(lth_capture_message_decode(&m, lth_slice_of(bytes + 4, n)), LTH_E_FORMAT);
+}
+
+/* One header of one column, as a child that lies would write it. */
+static lth_err header_of(const void *text, size_t n)
+{
+    static lth_capture_message m;
+    uint8_t bytes[8 + UINT8_MAX] = {LTH_CAPTURE_HEADERS, 0, 0, 1, 0, 1, (uint8_t)n};
+    memcpy(bytes + 7, text, n);
+    return lth_capture_message_decode(&m, lth_slice_of(bytes, 7 + n));
+}
+
+static void test_headers_are_lines_of_text(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "", "A", "Ngày sinh", "€", "\xF0\x9F\x8E\x93", "\xC2\xA0", "\xF4\x8F\xBF\xBF"};
+    static const char *const bad[] = {"\x01",
+                                      "a\nb",
+                                      "\t",
+                                      "\x7F",
+                                      "\x80",
+                                      "\xC3",
+                                      "\xC0\x80",
+                                      "\xC1\xBF",
+                                      "\xE0\x80\x80",
+                                      "\xED\xA0\x80",
+                                      "\xF4\x90\x80\x80",
+                                      "\xF8\x88\x80\x80\x80",
+                                      "\xE1\xBB",
+                                      "a\xFF",
+                                      "\xC2\x85"};
+    uint8_t many[UINT8_MAX];
+    for (size_t i = 0; i < COUNT(good); i++)
+        assert_int_equal(header_of(good[i], strlen(good[i])), LTH_OK);
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        if (header_of(bad[i], strlen(bad[i])) != LTH_E_FORMAT)
+            fail_msg("case %zu", i);
+    }
+    memset(many, 'x', sizeof many);
+    assert_int_equal(header_of(many, LTH_HEADER_MAX), LTH_OK);
+    assert_int_equal(header_of(many, LTH_HEADER_MAX + 1), LTH_E_FORMAT);
+    assert_int_equal(header_of("", 1), LTH_E_FORMAT);
+}
+
+static void test_letters(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t at;
+        const char *letters;
+    } cases[] = {{0, ""},    {1, "A"},    {6, "F"},    {26, "Z"},    {27, "AA"},    {52, "AZ"},
+                 {53, "BA"}, {512, "SR"}, {702, "ZZ"}, {703, "AAA"}, {16384, "XFD"}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char letters[4];
+        lth_capture_letters(letters, cases[i].at);
+        assert_string_equal(letters, cases[i].letters);
+    }
+}
+
 static void test_nonsense(void **state)
 {
     (void)state;
@@ -157,7 +244,7 @@ static void test_nonsense(void **state)
     assert_true(row + 4 + end_n < n);
     end[6] = 99; /* A fault that nobody knows. */
     assert_int_equal(lth_capture_message_decode(&m, lth_slice_of(end + 4, end_n)), LTH_E_FORMAT);
-    const uint8_t kinds[] = {0, 4, 255};
+    const uint8_t kinds[] = {0, 5, 255};
     for (size_t i = 0; i < COUNT(kinds); i++)
         assert_int_equal(lth_capture_message_decode(&m, lth_slice_of(&kinds[i], 1)), LTH_E_FORMAT);
     lth_capture_reader reader;
@@ -211,6 +298,9 @@ int main(void)
         cmocka_unit_test(test_request_limits),
         cmocka_unit_test(test_messages_cut_anywhere),
         cmocka_unit_test(test_long_detail_is_cut_at_a_character),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_headers_are_lines_of_text),
+        cmocka_unit_test(test_letters),
         cmocka_unit_test(test_nonsense),
         cmocka_unit_test(test_guard),
     };
