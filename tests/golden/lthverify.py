@@ -4,6 +4,7 @@
   lthverify.py proof FILE --root root.crt   check one proof offline; exit 0, or 1 naming the step
   lthverify.py check DIR                    check every vector of DIR/manifest.json
   lthverify.py make DIR                     write the vectors anew (ECDSA signatures will differ)
+  lthverify.py add DIR                      write those that are not there yet; others stay as they are
 
 Written from the byte layouts alone; shares no code with the C sources. Certificates are read by a
 small DER reader of its own: python3-cryptography 38 cannot hold an object identifier of 128 bits.
@@ -370,6 +371,7 @@ def verify_batch(signed, body, keys):
 ATTEST = struct.Struct(">16s16s32s16sQIQ32sQII")
 RECEIPT = struct.Struct(">16s16sQIQ32s16s32sQBBHQQ32s")
 GRANT = struct.Struct(">16s16sQIIQ32s16s32sQ")
+RELEASE = struct.Struct(">16s16s32s16sQIQ32sQBBHI")
 STATEMENTS = {
     "attest": (ATTEST, "LTH-ATTEST-v1", "entry_org key_id origin stream epoch seq hash receive_ms "
                "registry_version n_held"),
@@ -377,7 +379,10 @@ STATEMENTS = {
                 "form level zero held_count tree_size root"),
     "grant": (GRANT, "LTH-EPOCH-v1", "origin stream epoch closes_epoch closes_seq closes_hash "
               "grantor_org key_id grant_ms"),
+    "release": (RELEASE, "LTH-RELEASE-v1", "entry_org key_id origin stream epoch seq hash when_ms action zero "
+                "code n"),
 }
+MERGE, KEEP = 1, 2
 
 
 def decode_statement(kind, data):
@@ -400,6 +405,14 @@ def decode_statement(kind, data):
             raise ValueError("order of held marks")
         if any(code == 0 for _, code in out["held"]):
             raise ValueError("held without a reason")
+    elif kind == "release":
+        if not 1 <= out["n"] <= RECORDS_MAX or len(rest) != 4 * out["n"]:
+            raise ValueError("indexes")
+        out["index"] = [index for index, in struct.iter_unpack(">I", rest)]
+        if sorted(set(out["index"])) != out["index"] or out["index"][-1] >= RECORDS_MAX:
+            raise ValueError("order of indexes")
+        if out.pop("zero") or (out["action"], out["code"] > 0) not in ((MERGE, False), (KEEP, True)):
+            raise ValueError("action and reason")
     elif rest:
         raise ValueError("trailing bytes")
     if kind == "receipt" and (out.pop("zero") or not 1 <= out["form"] <= 3 or not 1 <= out["level"] <= 2):
@@ -499,6 +512,15 @@ def check_proof_vector(folder, entry, root_der):
     return None if step == entry["step"] else f"{step} where {entry['step']} was expected"
 
 
+def believed(kind, data, keys):
+    """Is it a statement of that form with a good signature?"""
+    try:
+        fields = decode_statement(kind, data)
+        return outcome(check_signature, keys[fields["key_id"]], data[:-64], data[-64:])[0] == "none"
+    except (ValueError, KeyError):
+        return False
+
+
 def check_statement_vector(folder, entry, keys):
     data = (folder / entry["file"]).read_bytes()
     try:
@@ -509,6 +531,9 @@ def check_statement_vector(folder, entry, keys):
         return "fields differ"
     key = keys.get(fields["key_id"])
     code = "unknown_key" if key is None else outcome(check_signature, key, data[:-64], data[-64:])[0]
+    for i in range(len(data) if code == "none" else 0):
+        if believed(entry["kind"], data[:i] + bytes([data[i] ^ 1]) + data[i + 1:], keys):
+            return f"byte {i} flipped, and still believed"
     return None if code == entry["refusal"] else f"{code} where {entry['refusal']} was expected"
 
 
@@ -558,7 +583,7 @@ def main():
     proof = commands.add_parser("proof")
     proof.add_argument("file")
     proof.add_argument("--root", required=True)
-    for name in ("check", "make"):
+    for name in ("check", "make", "add"):
         commands.add_parser(name).add_argument("dir", type=Path)
     args = parser.parse_args()
     try:
@@ -567,7 +592,7 @@ def main():
         if args.command == "check":
             return check_all(args.dir)
         import make_vectors
-        make_vectors.make(args.dir)
+        make_vectors.make(args.dir, keep=args.command == "add")
         return 0
     except (OSError, ValueError) as error:
         print(f"lthverify.py: {error}", file=sys.stderr)

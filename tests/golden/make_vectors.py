@@ -388,32 +388,59 @@ def bad_certificates(c, proof):
 
 # ---- statements
 
-def statement(kind, key, held=(), **fields):
+TAILS = {"attest": (">IH", ()), "release": (">I", ((3,), (999,)))}  # form of each, and what is usual
+
+
+def statement(kind, key, held=None, **fields):
     layout, name, names = v.STATEMENTS[kind]
+    form, usual = TAILS.get(kind, ("", ()))
+    held = usual if held is None else held
     base = {"key_id": key.key_id, "origin": org_of("school"), "entry_org": org_of("province"),
             "tier_org": org_of("province"), "grantor_org": org_of("province"), "stream": 0, "epoch": 2,
             "seq": 9, "hash": v.sha256(b"header"), "receive_ms": NOW_MS, "registry_version": 5,
             "n_held": len(held), "incarnation": 77, "form": 1, "level": 1, "zero": 0, "held_count": 3,
             "tree_size": 1000, "root": v.sha256(b"root"), "closes_epoch": 1, "closes_seq": 8,
-            "closes_hash": v.sha256(b"closing"), "grant_ms": NOW_MS, **fields}
+            "closes_hash": v.sha256(b"closing"), "grant_ms": NOW_MS, "when_ms": NOW_MS, "action": v.MERGE,
+            "code": 0, "n": len(held), **fields}
     raw = layout.pack(base.get("domain", v.domain(name)), *(base[n] for n in names.split()))
-    raw += b"".join(struct.pack(">IH", *mark) for mark in held)
+    raw += b"".join(struct.pack(form, *mark) for mark in held)
     return raw + key.sign(raw)
+
+
+def usual_vectors(kind, key, stranger):
+    data = statement(kind, key)
+    yield f"{kind}", kind, True, "none", data
+    yield f"{kind}-stranger", kind, True, "unknown_key", statement(kind, stranger)
+    yield f"{kind}-flipped", kind, True, "bad_signature", data[:-1] + bytes([data[-1] ^ 1])
+    yield f"{kind}-most", kind, True, "none", statement(kind, key, stream=U64, epoch=2**32 - 1, seq=U64)
+    yield f"{kind}-domain", kind, False, "none", statement(kind, key, domain=v.domain("LTH-BATCH-v1"))
+    yield f"{kind}-short", kind, False, "none", data[:100] + key.sign(data[:100])
+    longer = data[:-64] + b"\0"
+    yield f"{kind}-long", kind, False, "none", longer + key.sign(longer)
+
+
+def release_vectors(key):
+    kind, rejected = "release", 115
+    yield "release-keep", kind, True, "none", statement(kind, key, action=v.KEEP, code=rejected)
+    every = [(i,) for i in range(v.RECORDS_MAX)]
+    yield "release-every", kind, True, "none", statement(kind, key, every)
+    yield "release-one", kind, True, "none", statement(kind, key, [(0,)])
+    for name, held in (("none", ()), ("repeat", [(1,), (1,)]), ("descend", [(2,), (1,)]), ("beyond", [(1000,)]),
+                       ("too-many", [*every, (1000,)])):
+        yield f"release-{name}", kind, False, "none", statement(kind, key, held)
+    for n in (1, 3, 2**32 - 1):
+        yield f"release-count-{n}", kind, False, "none", statement(kind, key, n=n)
+    for name, action, code in (("merge-code", v.MERGE, rejected), ("keep-no-code", v.KEEP, 0), ("action-0", 0, 0),
+                               ("action-3", 3, rejected)):
+        yield f"release-{name}", kind, False, "none", statement(kind, key, action=action, code=code)
+    yield "release-zero-1", kind, False, "none", statement(kind, key, zero=1)
 
 
 def statement_vectors(c):
     """(name, kind, decodes, refusal, bytes)"""
     key, stranger = c.keys["province"], c.keys["stranger"]
-    good = {kind: statement(kind, key) for kind in v.STATEMENTS}
-    for kind, data in good.items():
-        yield f"{kind}", kind, True, "none", data
-        yield f"{kind}-stranger", kind, True, "unknown_key", statement(kind, stranger)
-        yield f"{kind}-flipped", kind, True, "bad_signature", data[:-1] + bytes([data[-1] ^ 1])
-        yield f"{kind}-most", kind, True, "none", statement(kind, key, stream=U64, epoch=2**32 - 1, seq=U64)
-        yield f"{kind}-domain", kind, False, "none", statement(kind, key, domain=v.domain("LTH-BATCH-v1"))
-        yield f"{kind}-short", kind, False, "none", data[:100] + key.sign(data[:100])
-        longer = data[:-64] + b"\0"
-        yield f"{kind}-long", kind, False, "none", longer + key.sign(longer)
+    for kind in ("attest", "receipt", "grant"):
+        yield from usual_vectors(kind, key, stranger)
     held = [(0, 100), (7, 103), (999, 109)]
     yield "attest-held", "attest", True, "none", statement("attest", key, held)
     for name, marks in (("repeat", [(1, 100), (1, 100)]), ("descend", [(2, 100), (1, 100)]),
@@ -427,6 +454,8 @@ def statement_vectors(c):
     yield "grant-first", "grant", True, "none", \
         statement("grant", key, epoch=1, closes_epoch=0, closes_seq=0, closes_hash=bytes(32))
     yield "grant-epoch-0", "grant", False, "none", statement("grant", key, epoch=0)
+    yield from usual_vectors("release", key, stranger)
+    yield from release_vectors(key)
 
 
 def tree_vectors():
@@ -439,13 +468,14 @@ def tree_vectors():
 # ---- files
 
 class Writer:
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, keep):
+        self.folder, self.keep = folder, keep
 
-    def put(self, name, data):
+    def put(self, name, data, always=False):
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        if always or not self.keep or not path.exists():
+            path.write_bytes(data)
         return name
 
 
@@ -459,8 +489,9 @@ def batch_entry(w, keys, name, code, data):
     return entry
 
 
-def make(folder):
-    w, c = Writer(folder), Country()
+def make(folder, keep=False):
+    """keep: what is there stays, byte for byte; contents are fixed, so the manifest fits it as well."""
+    w, c = Writer(folder, keep), Country()
     five = Batch(c, [NewRecord("five", i, pupil(i)) for i in range(12)])
     pem = base64.encodebytes(c.root).decode()
     w.put("root.crt", f"-----BEGIN CERTIFICATE-----\n{pem}-----END CERTIFICATE-----\n".encode())
@@ -482,4 +513,4 @@ def make(folder):
         statements.append(entry)
     manifest = {"root": "root.crt", "certificates": certificates, "batches": batches, "proofs": proofs,
                 "statements": statements, "trees": list(tree_vectors())}
-    w.put("manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+    w.put("manifest.json", (json.dumps(manifest, indent=1) + "\n").encode(), always=True)
