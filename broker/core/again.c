@@ -180,7 +180,7 @@ static bool may_heal(lth_refusal code)
     static const lth_refusal codes[] = {LTH_REFUSE_bad_group,         LTH_REFUSE_bad_value,
                                         LTH_REFUSE_missing_required,  LTH_REFUSE_unknown_code,
                                         LTH_REFUSE_code_not_in_force, LTH_REFUSE_broken_rule,
-                                        LTH_REFUSE_missing_reference};
+                                        LTH_REFUSE_missing_reference, LTH_REFUSE_not_unique};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         if (codes[i] == code) {
             return true;
@@ -232,7 +232,7 @@ static lth_err pick_next(lth_broker *self, lth_txn *txn, uint64_t *accept_no, ui
 
 lth_err lth_broker__rejudge_run(lth_broker *self, lth_txn *txn, lth_now now)
 {
-    uint32_t room = SLICE_MAX;
+    uint32_t room = self->indexing ? 0 : SLICE_MAX;
     while (self->rejudging && room > 0) {
         uint64_t accept_no = 0;
         uint32_t looked, n;

@@ -24,6 +24,8 @@ lth_err lth_broker_open(lth_broker **out, const lth_broker_env *env, lth_txn *tx
     self->self_org = lth_registry_find(env->registry, &env->org);
     lth_buf_init(&self->body, LTH_BATCH_BODY_MAX);
     lth_buf_init(&self->row, LTH_RECORD_ROW_FIXED + LTH_RECORD_MAX);
+    lth_buf_init(&self->unique_value, LTH_RECORD_MAX + 1024u);
+    self->indexes_due = true;
     self->arena = lth_arena_new(ARENA_MAX);
     lth_err err = self->arena == NULL ? LTH_E_NOMEM : LTH_OK;
     err = err == LTH_OK ? lth_broker__meta_load(self, txn, &fresh, diag) : err;
@@ -51,10 +53,13 @@ void lth_broker_free(lth_broker **self)
     lth_broker__certs_free(b);
     lth_buf_fini(&b->body);
     lth_buf_fini(&b->row);
+    lth_buf_fini(&b->unique_value);
     lth_arena_free(&b->arena);
     free(b->link.told);
     free(b->again);
     free(b->values);
+    free(b->indexes);
+    free(b->claims);
     free(b->actions);
     free(b);
     *self = NULL;
@@ -70,6 +75,7 @@ void lth_broker_reload(lth_broker *self, const lth_registry *registry, const lth
     lth_broker__public_forget(self);
     lth_broker__await_look(self);
     lth_broker__rejudge_look(self);
+    self->indexes_due = true;
 }
 
 /* Bytes of actions may go once all actions were taken. */
@@ -87,6 +93,7 @@ static void start_call(lth_broker *self, lth_now now)
 lth_err lth_broker__begin(lth_broker *self, lth_txn *txn, lth_now now)
 {
     start_call(self, now);
+    TRY(lth_broker__indexes_sync(self, txn));
     return lth_broker__public_load(self, txn);
 }
 
@@ -204,6 +211,7 @@ lth_err lth_broker_handle(lth_broker *self, lth_txn *txn, lth_now now, const lth
 {
     lth_err err = lth_broker__begin(self, txn, now);
     err = err == LTH_OK ? dispatch(self, txn, now, event) : err;
+    err = err == LTH_OK ? lth_broker__index_run(self, txn) : err;
     err = err == LTH_OK ? lth_broker__wake_run(self, txn, now) : err;
     err = err == LTH_OK ? lth_broker__await_run(self, txn, now) : err;
     err = err == LTH_OK ? lth_broker__rejudge_run(self, txn, now) : err;
@@ -268,6 +276,10 @@ void lth_broker_info_of(const lth_broker *self, lth_broker_info *out)
                              .duplicates = self->duplicates,
                              .steps = self->steps,
                              .n_peers = self->n_peers};
+    for (uint32_t i = 0; i < self->n_indexes; i++) {
+        const broker_index *index = &self->indexes[i];
+        out->indexing += index->unique != NULL && index->state != INDEX_READY ? 1 : 0;
+    }
     memcpy(out->out_waiting, self->out_count, sizeof out->out_waiting);
     lth_frontier_root(self->hasher, &self->frontier, out->root);
 }

@@ -48,6 +48,10 @@
     X(owed) /* hash 32 of a release -> accept_no 8 | lane 1 | out_no 8: parent has not said yes */ \
     X(wanted) /* dataset 2 | wait 1 | natural key's hash 16 | accept_no 8 | index 4 -> nothing */  \
     X(wake) /* dataset 2 | wait 1 | hash 16 -> accept_no 8 | index 4: go on with `wanted` there */ \
+    X(unique) /* org prefix 8 | dataset 2 | rule 2 | hash 16 of a value | record_id 16 -> nothing: \
+                 that living record has it */                                                      \
+    X(indexed) /* dataset 2 | rule 2 -> definition's hash 32 | state 1 | how far 16, of `unique`   \
+                */                                                                                 \
     X(guard)   /* org prefix 8 | dataset 2 -> epoch 4 | live before 8 | ended 8, of a snapshot */  \
     X(warning) /* dataset 2 | record_id 16 | rule 2 -> struct lth_warning_row encoded */           \
     X(warned)  /* org prefix 8 | dataset 2 | rule 2 -> open 8 | accepted 8 */
@@ -108,12 +112,13 @@ typedef struct lth_record_row {
 typedef enum lth_wait_kind {
     LTH_WAIT_NOTHING = 0,
     LTH_WAIT_PRESENT = 1, /**< A record with this key. */
-    LTH_WAIT_FREE = 2     /**< That this key belongs to nobody. */
+    LTH_WAIT_FREE = 2,    /**< That this key belongs to nobody. */
+    LTH_WAIT_UNIQUE = 3   /**< That another record gives up a value, in table `unique`. */
 } lth_wait_kind;
 typedef struct lth_wait {
     lth_wait_kind kind;
     uint16_t dataset;
-    uint8_t hash[16]; /**< Of lth_natural_key(). */
+    uint8_t hash[16]; /**< Of lth_natural_key(); UNIQUE: of the value, as in its key there. */
 } lth_wait;
 
 typedef struct lth_held_row {
@@ -127,7 +132,7 @@ typedef struct lth_held_row {
     uint16_t group, field;
     uint64_t receive_ms;
     lth_id tier_org; /**< Who held it. */
-    uint16_t rule;   /**< Rule or reference, or 0. */
+    uint16_t rule;   /**< Rule, reference or unique, or 0. */
     lth_wait wait;
     uint64_t decided_no; /**< Act of the person who rejected it here, or 0: lth_decided_read(). */
 } lth_held_row;
@@ -322,7 +327,10 @@ void lth_broker_free(lth_broker **self);
 
 /** Registry, schema and policy were replaced (never while a check is under way). What waited for a
  * definition that is there now is released in slices, by events of any kind; deadline() asks for
- * them. */
+ * them. So is the index of a new or changed `unique` built, of the records that are there, while
+ * intake goes on; it goes on after a restart. That constraint counts for versions merged once its
+ * index is whole: two records that had a value alike before stay, and the next version of either is
+ * judged. One that is gone lets its holds merge. */
 void lth_broker_reload(lth_broker *self, const lth_registry *registry, const lth_schema *schema,
                        const lth_policy *policy);
 
@@ -365,6 +373,7 @@ typedef struct lth_broker_info {
     uint64_t held;                                          /**< Open holds. */
     uint64_t batches, records, rejected, duplicates, steps; /**< Since this start. */
     uint32_t n_peers;
+    uint32_t indexing; /**< Uniques that do not count yet: their index is being built. */
 } lth_broker_info;
 void lth_broker_info_of(const lth_broker *self, lth_broker_info *out);
 /** Up to @p max peers; returns how many. */

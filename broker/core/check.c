@@ -67,6 +67,9 @@ static bool only_warns(const lth_dataset *ds)
     for (uint32_t i = 0; i < ds->n_references && !warns; i++) {
         warns = ds->references[i].severity != LTH_SEVERITY_ERROR;
     }
+    for (uint32_t i = 0; i < ds->n_uniques && !warns; i++) {
+        warns = ds->uniques[i].severity != LTH_SEVERITY_ERROR;
+    }
     return warns;
 }
 

@@ -140,7 +140,7 @@ bool lth_held_row_decode(lth_held_row *out, lth_slice in)
     out->wait.dataset = lth_rd16(&rd);
     lth_rd_copy(&rd, out->wait.hash, sizeof out->wait.hash);
     out->decided_no = in.n == HELD_BEFORE ? 0 : lth_rd64(&rd);
-    return lth_rd_done(&rd) && wait <= LTH_WAIT_FREE;
+    return lth_rd_done(&rd) && wait <= LTH_WAIT_UNIQUE;
 }
 
 size_t lth_warning_row_encode(uint8_t out[LTH_WARNING_ROW_MAX], const lth_warning_row *row)

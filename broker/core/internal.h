@@ -28,6 +28,7 @@
 #define SLICE_MAX        256u /**< Entries of one slice of work that must not hold up a step. */
 #define TIERS_MAX        32u  /**< Certificates of tiers above that are passed down. */
 #define NONE             UINT32_MAX
+#define FIELDS_MAX       2048u /**< Numbers of fields end before. */
 
 #define HEARTBEAT_NS     LTH_MONO_S(15)
 #define SILENT_NS        LTH_MONO_S(90)
@@ -136,6 +137,31 @@ typedef struct broker_merge {
     uint32_t n_warnings;
 } broker_merge;
 
+typedef enum broker_index_state {
+    INDEX_READY = 1,    /**< Whole: it counts. */
+    INDEX_BUILDING = 2, /**< Records up to `at` are in, and all merged since. */
+    INDEX_DROPPING = 3  /**< Entries of another definition are deleted, from owner `at` on. */
+} broker_index_state;
+
+/** A `unique` of the schema, and its entries in table `unique`. */
+typedef struct broker_index {
+    uint16_t dataset, rule;
+    broker_index_state state;
+    uint8_t print[LTH_HASH_SIZE]; /**< Of the definition; zeros: none. */
+    uint8_t at[16];
+    const lth_unique *unique; /**< NULL: not defined any more. */
+} broker_index;
+
+/** A value that a record of the batch has, or would have once it is merged. */
+typedef struct broker_claim {
+    uint8_t key[28]; /**< UNIQUE_SHARED of it. */
+    uint16_t record; /**< Index in the batch. */
+    uint16_t index;  /**< In self->indexes. */
+    bool old;        /**< The version before has it, else the new one. */
+    bool returned;   /**< Old: its record is not merged after all. */
+    bool dirty;      /**< First of one value: to be looked at. */
+} broker_claim;
+
 /** Why records of a stored batch are judged again. */
 typedef enum broker_again {
     AGAIN_NOT = 0, /**< A new batch. */
@@ -215,7 +241,16 @@ struct lth_broker {
     uint64_t step_bytes;
     uint64_t held; /**< Open holds. */
 
-    uint8_t awaited[3][8192]; /**< Per lth_wait_kind: bit of a dataset that `wanted` may have. */
+    broker_index *indexes; /**< Ascending dataset, rule. */
+    uint32_t n_indexes;
+    bool judges;      /**< This node is the entry of some school: it keeps indexes. */
+    bool indexes_due; /**< The schema may be another than they were made by. */
+    bool indexing;    /**< One of them is not whole. */
+    lth_buf unique_value;
+    broker_claim *claims; /**< Of one merge; in order of key once all are there. */
+    uint32_t n_claims, cap_claims;
+
+    uint8_t awaited[4][8192]; /**< Per lth_wait_kind: bit of a dataset that `wanted` may have. */
     uint8_t warned[8192];     /**< Bit of a dataset that `warning` may have. */
     bool waking;              /**< Table `wake` has entries. */
     bool rejudging;           /**< Table `held` is being walked: rules may have changed. */
@@ -223,7 +258,7 @@ struct lth_broker {
     uint8_t owed_from[LTH_HASH_SIZE];
     lth_mono owed_at; /**< When to look for releases that the parent did not confirm. */
     lth_release statement;
-    struct lth_value *values; /**< Of one record, for its references. NULL until first needed. */
+    struct lth_value *values; /**< Of one record. NULL until first needed. */
     uint8_t statement_bytes[LTH_RELEASE_BYTES_MAX];
 
     bool releasing; /**< Table `await` is being walked, for datasets that are defined by now. */

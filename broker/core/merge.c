@@ -250,6 +250,7 @@ static lth_err compare_with_row(lth_broker *self, broker_batch *b, uint32_t inde
         return LTH_OK;
     }
     o->old_state = (uint8_t)row.state;
+    TRY(self->n_indexes > 0 ? lth_broker__unique_before(self, b, index, &row) : LTH_OK);
     return release_natural(self, b, index, &row);
 }
 
@@ -340,6 +341,7 @@ static lth_err write_all(lth_broker *self, broker_batch *b)
     for (uint32_t k = 0; k < b->c->n_records; k++) {
         TRY(write_one(self, b, self->merge.order[k]));
     }
+    TRY(lth_broker__uniques_write(self, b));
     return lth_broker__count_flush(self, b->txn);
 }
 
@@ -367,6 +369,9 @@ static lth_err end_range(lth_broker *self, broker_batch *b)
 lth_err lth_broker__merge(lth_broker *self, broker_batch *b)
 {
     const broker_merge *m = &self->merge;
+    bool first = b->entry && !self->judges && b->c->batch.header.stream == LTH_STREAM_OWN;
+    TRY(first ? lth_broker__indexes_enter(self, b->txn) : LTH_OK);
+    self->n_claims = 0;
     sort(self, b->c);
     TRY(dispose(self, b));
     TRY(settle(self, b));
@@ -378,5 +383,6 @@ lth_err lth_broker__merge(lth_broker *self, broker_batch *b)
         }
     }
     TRY(lth_broker__references(self, b));
+    TRY(lth_broker__uniques(self, b));
     return write_all(self, b);
 }

@@ -81,6 +81,7 @@ static lth_err end_record(lth_broker *self, broker_batch *b, uint32_t index, con
         TRY(lth_broker__natural_drop(b->txn, natural, size, id));
         TRY(lth_broker__wake(self, b->txn, LTH_WAIT_FREE, natural, size));
     }
+    TRY(lth_broker__unique_end(self, b->txn, s->dataset, row.wire));
     TRY(lth_put_kv(b->txn, LTH_T_record, lth_slice_of(key, sizeof key), lth_buf_slice(&self->row),
                    LTH_PUT));
     TRY(lth_broker__feed(self, b->txn, key));

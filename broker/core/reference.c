@@ -5,7 +5,6 @@
 #include "settle.h"
 
 #define NATURAL_MAX (LTH_RECORD_MAX + 1024u) /* Its fields are those of one record. */
-#define FIELDS_MAX  2048u                    /* Numbers of fields end before. */
 #define ROUNDS_MAX  4u /* A record of the batch that is held may be named by another, and so on. */
 
 typedef struct look {

@@ -56,6 +56,25 @@ lth_err lth_broker__warnings_drop(lth_broker *self, lth_txn *txn, uint16_t datas
 lth_err lth_broker__warning_accept(lth_broker *self, lth_txn *txn, lth_now now,
                                    lth_decision *decision);
 
+/* ---- indexed.c, unique.c ---- */
+/** Compare schema and indexes, when it is due. */
+lth_err lth_broker__indexes_sync(lth_broker *self, lth_txn *txn);
+/** A school enters here for the first time. */
+lth_err lth_broker__indexes_enter(lth_broker *self, lth_txn *txn);
+/** Build or drop a slice. */
+lth_err lth_broker__index_run(lth_broker *self, lth_txn *txn);
+/** The values that the row before has; only at nodes that keep indexes. */
+lth_err lth_broker__unique_before(lth_broker *self, broker_batch *b, uint32_t index,
+                                  const lth_record_row *row);
+/** Merged records that have what another one has are held after all, or warned about. */
+lth_err lth_broker__uniques(lth_broker *self, broker_batch *b);
+/** Enter what was merged, and wake who waited for what was given up. */
+lth_err lth_broker__uniques_write(lth_broker *self, broker_batch *b);
+/** A living record ends: its values are free. */
+lth_err lth_broker__unique_end(lth_broker *self, lth_txn *txn, uint16_t dataset, lth_slice wire);
+/** Who has the value that a held record may not have; zeros when nobody is known to. */
+lth_err lth_broker__unique_other(lth_txn *txn, const lth_held_row *row, lth_id *out);
+
 /* ---- act.c, release.c, decide.c ---- */
 /** An entry of the log that is no batch; its number is self->accept_no then. */
 lth_err lth_broker__act(lth_broker *self, lth_txn *txn, lth_now now, lth_act_kind kind,

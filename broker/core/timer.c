@@ -68,7 +68,9 @@ lth_err lth_broker__tick(lth_broker *self, lth_txn *txn, lth_now now)
 
 lth_mono lth_broker_deadline(const lth_broker *self)
 {
-    if (lth_broker__out_untrimmed(self) || self->releasing || self->waking || self->rejudging) {
+    bool due = self->indexes_due || self->indexing;
+    if (lth_broker__out_untrimmed(self) || self->releasing || self->waking || self->rejudging ||
+        due) {
         return self->now;
     }
     lth_mono tick = self->n_peers > 0 || self->link.up ? self->next_tick : LTH_MONO_NEVER;

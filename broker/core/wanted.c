@@ -1,4 +1,5 @@
-/* What held records wait for: that a record with some natural key comes, or that a key gets free.
+/* What held records wait for: that a record with some natural key comes, that a key gets free, or
+ * that another record gives up what must be unique.
  *
  * Table `wanted` finds them by that key, table `wake` says of which keys it is time to look. A held
  * record is judged again as a whole; it may then wait for something else. Of one key they go in the
@@ -35,7 +36,7 @@ lth_err lth_broker__wanted_load(lth_broker *self, lth_txn *txn)
     TRY(lth_cursor_open(txn, LTH_T_wanted, &cursor));
     lth_err err = lth_cursor_seek(cursor, lth_slice_of(from, 3), &key, &value);
     while (err == LTH_OK) {
-        if (key.n != WANTED_KEY || key.p[2] > LTH_WAIT_FREE) {
+        if (key.n != WANTED_KEY || key.p[2] > LTH_WAIT_UNIQUE) {
             err = LTH_E_STORE_CORRUPT;
             break;
         }
@@ -193,7 +194,7 @@ static lth_err take(lth_broker *self, lth_txn *txn, lth_now now, uint8_t key[WAN
 
 lth_err lth_broker__wake_run(lth_broker *self, lth_txn *txn, lth_now now)
 {
-    uint32_t room = SLICE_MAX;
+    uint32_t room = self->indexing ? 0 : SLICE_MAX; /* A hold must not slip through meanwhile. */
     while (self->waking && room > 0) {
         uint8_t key[WANTED_KEY];
         TRY(next_key(txn, key, &self->waking));
