@@ -50,8 +50,11 @@ static int badness_table(const json_t *row)
     const json_t *fault = json_object_get(row, "fault");
     const char *code = lth_cli_str(fault, "code");
     bool bad = fault != NULL && strcmp(code, "none") != 0;
-    bool guard = strcmp(code, "mass_deletion") == 0 || strcmp(code, "emptied") == 0 ||
-                 strcmp(code, "restored") == 0 || strcmp(code, "may_be_elsewhere") == 0;
+    static const char *const GUARDS[] = {"mass_deletion", "emptied", "restored", "may_be_elsewhere",
+                                         "mass_addition"};
+    bool guard = false;
+    for (size_t i = 0; i < sizeof GUARDS / sizeof GUARDS[0]; i++)
+        guard = guard || strcmp(code, GUARDS[i]) == 0;
     return (guard ? 4 : bad ? 3 : 0) + (lth_cli_int(row, "invalid") > 0 ? 1 : 0);
 }
 
@@ -244,6 +247,9 @@ static void print_table(const lth_cli *cli, const json_t *row)
                    ? "" /* its upload says what to do */
                    : lth_cli_say(cli, "; source confirm hoặc withdraw",
                                  "; source confirm or withdraw"));
+    if (lth_cli_int(row, "waiting") > 0)
+        printf(lth_cli_say(cli, ", %lld dòng mới chờ", ", %lld new rows wait"),
+               (long long)lth_cli_int(row, "waiting"));
     putchar('\n');
 }
 

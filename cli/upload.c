@@ -47,6 +47,10 @@ static void print_table(const lth_cli *cli, const json_t *table)
                            "      %s: %lld of %lld known records, %lld rows went back\n"),
                both(cli, fault), (long long)lth_cli_int(table, "gone"),
                (long long)lth_cli_int(table, "known"), (long long)lth_cli_int(table, "old"));
+    if (lth_cli_int(table, "waiting") > 0)
+        printf(lth_cli_say(cli, "      %lld hàng mới chờ, chưa gửi đi\n",
+                           "      %lld new rows wait and were not sent\n"),
+               (long long)lth_cli_int(table, "waiting"));
 }
 
 static void print_tiers(const lth_cli *cli, const json_t *tiers)

@@ -60,6 +60,18 @@ static void form_begin(lth_page *page, const lth_frame_of *f, const json_t *uplo
     lth_page_csrf(page, f->csrf);
 }
 
+static unsigned waiting_rows(const json_t *tables)
+{
+    size_t i = 0;
+    unsigned rows = 0;
+    const json_t *table = NULL;
+    json_array_foreach(tables, i, table)
+    {
+        rows += lth_count_at(table, "waiting");
+    }
+    return rows;
+}
+
 /* What a confirmation does: removes, takes old rows, or only says that nothing came. */
 static const char *confirm_text(const lth_page *page, const json_t *tables)
 {
@@ -71,8 +83,10 @@ static const char *confirm_text(const lth_page *page, const json_t *tables)
         if (!json_is_object(json_object_get(table, "fault")))
             continue;
         if (lth_count_at(table, "gone") > 0)
-            return T(page, "Đúng, xoá", "Yes, remove them");
-        if (lth_count_at(table, "old") > 0)
+            return waiting_rows(tables) > 0
+                       ? T(page, "Đúng, xoá và nhận dòng mới", "Yes, remove and take the new rows")
+                       : T(page, "Đúng, xoá", "Yes, remove them");
+        if (lth_count_at(table, "old") > 0 || lth_count_at(table, "rows") > 0)
             text = T(page, "Đúng, dùng tệp này", "Yes, take this file");
     }
     return text;
@@ -94,11 +108,16 @@ static void guard_table(lth_page *page, const json_t *table)
                  T(page, "Tệp không có dòng nào, mà đã có %u bản ghi.",
                    "The file has no rows, and %u records are known."),
                  known);
-    else
+    else if (lth_count_at(table, "gone") > 0)
         lth_html(page,
                  T(page, "%u bản ghi không còn trong tệp, trong %u bản ghi đã có.",
                    "%u records are no longer in the file, of %u known."),
                  lth_count_at(table, "gone"), known);
+    else
+        lth_html(page,
+                 T(page, "Trường đang có %u bản ghi; các dòng mới của tệp chưa có ở trường.",
+                   "The school has %u records; the new rows of the file are none of them."),
+                 known);
     lth_raw(page, "</p>");
 }
 
@@ -121,11 +140,15 @@ static void guard(lth_page *page, const lth_frame_of *f, const json_t *upload)
                "\"Không\" rồi nộp tệp đúng.",
                "Nothing has been removed yet. If the file lacks classes, is an old one or another "
                "school's, choose \"No\" and upload the right one."));
+    if (waiting_rows(tables) > 0)
+        lth_html(page,
+                 T(page, "<p>%u dòng mới của tệp cũng đang chờ, chưa gửi đi.</p>",
+                   "<p>%u new rows of the file wait, too, and were not sent.</p>"),
+                 waiting_rows(tables));
     if (lth_upload_sent(upload))
         lth_html(page, "<p>%s</p>",
-                 T(page,
-                   "Các dòng mới và thay đổi trong tệp đã được ghi nhận; nộp tệp đúng sẽ sửa lại.",
-                   "New and changed rows of the file were taken; the right file corrects them."));
+                 T(page, "Các thay đổi khác trong tệp đã được ghi nhận; nộp tệp đúng sẽ sửa lại.",
+                   "Other changes of the file were taken; the right file corrects them."));
     person_fields(page, true);
     lth_html(page,
              "<button class=\"danger\" name=\"act\" value=\"confirm\">%s</button>"

@@ -58,6 +58,7 @@ static void table_line(lth_page *page, const json_t *table)
         {"ended", "kết thúc", "ended", false},
         {"held", "sai, giữ lại", "wrong, held", false},
         {"asked", "cần thầy cô trả lời", "to be answered", false},
+        {"waiting", "mới, chờ xác nhận", "new, waiting", false},
         {"warned", "cảnh báo", "warnings", false},
     };
     const char *title = lth_said(page, json_object_get(table, "title"));

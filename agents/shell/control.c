@@ -208,7 +208,7 @@ static json_t *table_row(const lth_engine *self, lth_txn *txn, uint32_t school, 
     if (lth_get(txn, LTH_A_scan, lth_slice_of(key, sizeof key), &value) == LTH_OK)
         (void)lth_scan_info_decode(&info, value);
     return json_pack(
-        "{s:s,s:s,s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I}", "kind",
+        "{s:s,s:s,s:s,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:i,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:I}", "kind",
         "table", "org", self->node.conf->schools[school].org, "dataset", dataset->name, "files",
         self->node.conf->schools[school].profile != NULL, "rows", (json_int_t)info.rows, "changed",
         (json_int_t)info.changed, "deleted", (json_int_t)info.deleted, "invalid",
@@ -216,7 +216,8 @@ static json_t *table_row(const lth_engine *self, lth_txn *txn, uint32_t school, 
         (json_int_t)info.ended_ms, "last_good_ms", (json_int_t)info.last_good_ms, "faults_in_a_row",
         (int)info.faults_in_a_row, "fault", lth_engine_json_fault(info.fault), "detail",
         info.detail, "gone", (json_int_t)info.gone, "old", (json_int_t)info.old, "known",
-        (json_int_t)info.known, "asked", (json_int_t)info.asked, "warned", (json_int_t)info.warned);
+        (json_int_t)info.known, "asked", (json_int_t)info.asked, "warned", (json_int_t)info.warned,
+        "waiting", (json_int_t)info.waiting);
 }
 
 static void status_step(void *ctx, lth_control_call *call, void *state)

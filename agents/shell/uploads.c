@@ -89,7 +89,7 @@ static json_t *tables_json(const lth_engine *self, const lth_upload *upload)
         json_array_append_new(
             list,
             json_pack(
-                "{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I}", "dataset", name,
+                "{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:I,s:I,s:I,s:I}", "dataset", name,
                 "title", ds != NULL && ds->title.vi != NULL ? ds->title.vi : name, "rows",
                 (json_int_t)upload->tables[i].rows, "fresh", (json_int_t)upload->tables[i].fresh,
                 "changed", (json_int_t)upload->tables[i].changed, "same",
@@ -98,7 +98,8 @@ static json_t *tables_json(const lth_engine *self, const lth_upload *upload)
                 (json_int_t)upload->tables[i].asked, "warned", (json_int_t)upload->tables[i].warned,
                 "fault", fault_json(upload->tables[i].fault), "gone",
                 (json_int_t)upload->tables[i].gone, "old", (json_int_t)upload->tables[i].old,
-                "known", (json_int_t)upload->tables[i].known));
+                "known", (json_int_t)upload->tables[i].known, "waiting",
+                (json_int_t)upload->tables[i].waiting));
     }
     return list;
 }

@@ -104,7 +104,12 @@ class World:
     # what the country holds
 
     def held_by(self, tier):
-        return {key: tier.fields("pupil", CODE, key)["birth_date"] for key in tier.keys("pupil", CODE)}
+        try:
+            return {key: tier.fields("pupil", CODE, key)["birth_date"] for key in tier.keys("pupil", CODE)}
+        except kit.Refusal as refusal:  # one of them ended since they were listed
+            if refusal.answer["code"] != "not_found":
+                raise
+            return None
 
     def wait_everywhere(self, content):
         """Every tier holds what openpyxl reads from this workbook, and nothing else."""

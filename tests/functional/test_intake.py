@@ -444,6 +444,10 @@ GUARDS = {  # what the guard saw -> what its button does, what is said
                 "Tệp không có dòng nào, mà đã có 60 bản ghi"),
     "gone": ({"gone": 30, "old": 0, "rows": 30, "known": 60, "fresh": 30, "changed": 0}, "Đúng, xoá",
              "30 bản ghi không còn trong tệp, trong 60 bản ghi đã có"),
+    "replaced": ({"gone": 30, "old": 0, "rows": 60, "known": 60, "waiting": 30, "fresh": 0, "changed": 0},
+                 "Đúng, xoá và nhận dòng mới", "30 dòng mới của tệp cũng đang chờ, chưa gửi đi"),
+    "strangers": ({"gone": 0, "old": 0, "rows": 60, "known": 60, "waiting": 60, "fresh": 0, "changed": 0},
+                  "Đúng, dùng tệp này", "Trường đang có 60 bản ghi; các dòng mới của tệp chưa có ở trường"),
 }
 
 
