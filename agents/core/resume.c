@@ -174,24 +174,67 @@ static bool grant_is_good(agent_ctx *c, lth_slice bytes, lth_grant *grant)
            lth_statement_verify(bytes, grant->key_id, env->trust) == LTH_REFUSE_none;
 }
 
+/* Has the broker what our store does not know: was it lost, or restored from a copy? A broker that
+ * lost something closes at a position that is behind ours. */
+static lth_err is_older(agent_ctx *c, const lth_position *closes, bool *yes)
+{
+    const lth_position *ours = &c->school->head.at;
+    lth_slice entry;
+    *yes = closes->epoch > ours->epoch || (closes->epoch == ours->epoch && closes->seq > ours->seq);
+    if (*yes || closes->epoch < ours->epoch || closes->seq == 0) {
+        return LTH_OK;
+    }
+    bool known = closes->seq == ours->seq, ours_too;
+    if (!known) {
+        lth_err err = lth_agent__entry_get(c->txn, &c->school->conf->org, ours->epoch,
+                                           closes->seq + 1, &entry);
+        if (err != LTH_OK) {
+            return err == LTH_E_NOT_FOUND ? LTH_OK : err; /* pruned, for it was acknowledged */
+        }
+    }
+    lth_err err = in_chain(c, closes, &ours_too);
+    *yes = err == LTH_OK && !ours_too;
+    return err;
+}
+
+/* A database is read again. Files were read already: what is kept of them is the truth, unless our
+ * store is the older one. */
+static lth_err owe_snapshot(agent_ctx *c, bool older)
+{
+    if (c->table->kept && older) {
+        return lth_agent__state_doubt(c);
+    }
+    c->table->due = c->now.mono;
+    c->school->head.resync = true;
+    lth_err err = lth_agent__resync_mark(c, RESYNC_DUE);
+    return err == LTH_OK && c->table->kept ? lth_agent__state_resync(c) : err;
+}
+
 /* All that an older epoch numbered is void; its contents come again as a snapshot. */
 static lth_err begin_epoch(agent_ctx *c, const lth_grant *grant)
 {
     lth_agent_head *head = &c->school->head;
-    lth_err err = lth_agent__outbox_drop_before(c, grant->epoch);
+    const uint64_t ours = head->at.seq;
+    bool older;
+    lth_err err = is_older(c, &grant->closes, &older);
+    err = err == LTH_OK ? lth_agent__outbox_drop_before(c, grant->epoch) : err;
     head->at = (lth_position){.epoch = grant->epoch, .seq = 0};
     memcpy(head->at.hash, grant->closes.hash, LTH_HASH_SIZE);
     head->next_rec_seq = LTH_MUTANT(23) ? head->next_rec_seq : 1;
     head->acked = head->at;
-    head->resync = grant->epoch > 1 && c->school->conf->n_tables > 0;
+    head->resync = false;
     head->stopped = LTH_REFUSE_none;
     c->school->head_dirty = true;
-    for (uint32_t i = 0; i < c->school->conf->n_tables && head->resync && err == LTH_OK; i++) {
+    uint32_t n = grant->epoch > 1 ? c->school->conf->n_tables : 0;
+    for (uint32_t i = 0; i < n && err == LTH_OK; i++) {
         c->index = i;
         c->table = &c->school->tables[i];
-        c->table->due = c->now.mono;
-        err = lth_agent__resync_mark(c, RESYNC_DUE);
-        err = err == LTH_OK && c->table->kept ? lth_agent__state_resync(c) : err;
+        err = owe_snapshot(c, older);
+    }
+    if (n > 0 && older) {
+        lth_log_event(&c->self->env.log, LTH_LEVEL_WARN, "store_older",
+                      "org=%s ours=%llu broker=%llu", lth_agent__code_of(c->self, c->school),
+                      (unsigned long long)ours, (unsigned long long)grant->closes.seq);
     }
     return err;
 }

@@ -117,6 +117,33 @@ lth_err lth_agent__state_resync(agent_ctx *c)
     return lth_agent__resync_mark(c, RESYNC_CUTTING);
 }
 
+lth_err lth_agent__state_doubt(agent_ctx *c)
+{
+    uint8_t at[KEY_SIZE];
+    lth_cursor *cursor;
+    lth_slice key, value;
+    agent_map_row row;
+    lth_err err = lth_agent__resync_mark(c, RESYNC_NONE);
+    err = err == LTH_OK ? lth_agent__arenas(c->self) : err;
+    err = err == LTH_OK ? lth_cursor_open(c->txn, LTH_A_map, &cursor) : err;
+    if (err != LTH_OK) {
+        return err;
+    }
+    (void)lth_agent__table_key(at, &c->school->conf->org, c->table->mapping->dataset->number);
+    err = lth_cursor_seek(cursor, lth_slice_of(at, TABLE_KEY_SIZE), &key, &value);
+    while (err == LTH_OK && key.n == KEY_SIZE && memcmp(key.p, at, TABLE_KEY_SIZE) == 0) {
+        memcpy(at, key.p, KEY_SIZE);
+        lth_arena_reset(c->self->rows);
+        err = lth_agent__map_decode(c, value, &row);
+        memset(row.hash, 0, sizeof row.hash);
+        row.flags = (uint8_t)(row.flags & ~MAP_BEFORE);
+        err = err == LTH_OK ? lth_agent__map_put(c, at + TABLE_KEY_SIZE, &row) : err;
+        err = err == LTH_OK ? lth_cursor_next(cursor, &key, &value) : err;
+    }
+    lth_cursor_close(&cursor);
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
 /* ---- judging again, in slices ---- */
 
 static agent_table *due_table(const agent_school *school)

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "lib/store/store_mem.h"
 #include "test_agent_file.h"
 
 static const pupil FIVE[] = {
@@ -174,6 +175,54 @@ static void a_snapshot_is_cut_without_the_file(void **state)
     lth_upload u = file_take(w, "3", FOUR, 4);
     assert_int_equal(u.tables[0].same, 4);
     file_world_free(&w);
+}
+
+/* A store from before the second file; with @p lost an empty one. */
+static lth_store *store_of_before(const world *w, bool lost)
+{
+    const lth_store_options options = {.tables = lth_agent_table_names, .n_tables = LTH_A_COUNT};
+    lth_store *store = NULL;
+    if (lost) {
+        assert_int_equal(lth_store_open_mem(&store, &options), LTH_OK);
+        return store;
+    }
+    return lth_store_mem_clone(w->store);
+}
+
+/* Nothing ends and nothing goes back, and the next file says all of it again. */
+static void an_older_store_ends_nothing(void **state)
+{
+    (void)state;
+    for (int lost = 0; lost < 2; lost++) {
+        world *w = file_world();
+        pupil rows[5];
+        (void)file_take(w, "1", FOUR, 4);
+        lth_store *older = store_of_before(w, lost == 1);
+        memcpy(rows, FIVE, sizeof rows);
+        rows[0].born = "11/11/2012";
+        lth_upload u = file_take(w, "2", rows, 5);
+        assert_int_equal(u.tables[0].fresh + u.tables[0].changed, 2);
+        uint32_t batches = w->b.origins[0].n_batches, versions = file_versions(w);
+        lth_store *newer = w->store;
+        w->store = older;
+        world_reopen(w);
+        lth_store_close(&newer);
+        world_connect(w);
+        assert_true(world_logged(w, "store_older"));
+        assert_int_equal(w->b.origins[0].head.epoch, 2);
+        world_run(w);
+        assert_int_equal(w->b.origins[0].n_batches, batches);
+        assert_int_equal(file_living(w), 5);
+
+        u = file_take(w, "3", rows, 5);
+        assert_int_equal(u.state, LTH_UPLOAD_DONE);
+        assert_int_equal(file_versions(w), versions + 5);
+        assert_int_equal(w->b.origins[0].n_records, 5);
+        assert_int_equal(file_living(w), 5);
+        u = file_take(w, "4", rows, 5);
+        assert_int_equal(u.tables[0].same, 5);
+        file_world_free(&w);
+    }
 }
 
 /* ---- rules ---- */
@@ -351,6 +400,7 @@ int main(void)
         cmocka_unit_test(a_bad_file_is_refused_whole),
         cmocka_unit_test(receipts_of_every_tier_reach_the_upload),
         cmocka_unit_test(a_snapshot_is_cut_without_the_file),
+        cmocka_unit_test(an_older_store_ends_nothing),
         cmocka_unit_test(accepted_warnings_count_no_more),
         cmocka_unit_test(rows_are_judged_again_when_the_rules_change),
         cmocka_unit_test(an_unreadable_cell_is_not_healed_by_rules),
