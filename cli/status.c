@@ -45,6 +45,12 @@ static int badness_carrier(const json_t *row)
     return json_is_true(json_object_get(json_object_get(row, "inbox"), "missing")) ? 3 : 0;
 }
 
+static int badness_view(const json_t *row)
+{
+    const char *code = lth_cli_str(json_object_get(row, "fault"), "code");
+    return strcmp(code, "none") != 0 ? 3 : lth_cli_int(row, "not_served_rows") > 0 ? 1 : 0;
+}
+
 static int badness_table(const json_t *row)
 {
     const json_t *fault = json_object_get(row, "fault");
@@ -227,6 +233,42 @@ static void print_carrier(const lth_cli *cli, const json_t *row)
     putchar('\n');
 }
 
+#define CODES_SHOWN 20u
+
+/* Codes whose schools are not served here, with their rows. */
+static void print_strangers(const lth_cli *cli, const json_t *row)
+{
+    const json_t *list = json_object_get(row, "not_served");
+    size_t n = json_array_size(list);
+    printf(lth_cli_say(cli, "; %lld dòng của đơn vị không chạy thay ở đây:",
+                       "; %lld rows of organisations not served here:"),
+           (long long)lth_cli_int(row, "not_served_rows"));
+    for (size_t i = 0; i < n && i < CODES_SHOWN; i++)
+        printf(" %s (%lld)", lth_cli_str(json_array_get(list, i), "org"),
+               (long long)lth_cli_int(json_array_get(list, i), "rows"));
+    if (n > CODES_SHOWN)
+        printf(lth_cli_say(cli, " và %zu mã khác", " and %zu other codes"), n - CODES_SHOWN);
+}
+
+static void print_view(const lth_cli *cli, const json_t *row)
+{
+    char when[64];
+    const char *language = cli->english ? "en" : "vi";
+    const json_t *fault = json_object_get(row, "fault");
+    ago(cli, when, sizeof(when), lth_cli_int(row, "last_good_ms"));
+    printf(lth_cli_say(cli, "  khung nhìn %s: đọc tốt %s, %lld dòng, %lld trường, giao %lld tệp",
+                       "  view %s: good reading %s, %lld rows, %lld schools, %lld files delivered"),
+           lth_cli_str(row, "view"), when, (long long)lth_cli_int(row, "rows"),
+           (long long)lth_cli_int(row, "schools"), (long long)lth_cli_int(row, "delivered"));
+    if (lth_cli_int(row, "not_served_rows") > 0)
+        print_strangers(cli, row);
+    if (badness_view(row) >= 3)
+        printf(": %s (%s) %s: %s", lth_cli_str(fault, language), lth_cli_str(fault, "code"),
+               lth_cli_str(row, "detail"),
+               lth_cli_str(json_object_get(row, "todo"), language));
+    putchar('\n');
+}
+
 static void print_table(const lth_cli *cli, const json_t *row)
 {
     char when[64];
@@ -287,6 +329,7 @@ static const struct kind {
     {"table", badness_table, print_table},
     {"upload", badness_upload, print_upload},
     {"carrier", badness_carrier, print_carrier},
+    {"view", badness_view, print_view},
 };
 
 static const struct kind *kind_of(const json_t *row)

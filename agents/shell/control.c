@@ -258,6 +258,7 @@ static void verb_status(void *ctx, lth_control_call *call, const json_t *request
         lth_control_row(call, json_pack("{s:s,s:s,s:o}", "kind", "carrier", "org",
                                         ((const lth_engine *)ctx)->node.conf->node.org, "inbox",
                                         inbox_json(carrier)));
+    lth_views_status(ctx, call);
     lth_control_continue(call, status_step, state, free);
 }
 
@@ -355,6 +356,11 @@ static void verb_scan(void *ctx, lth_control_call *call, const json_t *request)
 {
     lth_engine *self = ctx;
     uint32_t school;
+    const char *name = json_string_value(json_object_get(request, "org"));
+    if (name != NULL && lth_views_scan(self, name)) {
+        lth_control_end(call, 0, NULL);
+        return;
+    }
     if (!lth_engine_school_named(self, call, request, &school))
         return;
     lth_engine_feed(self, &(lth_agent_event){.kind = LTH_AEVENT_SCAN_NOW, .school = school});

@@ -64,6 +64,8 @@ lth_err lth_engine_start(lth_engine *self, const char *path, lth_log log, lth_co
                                lth_engine_verbs_n, self, diag);
     if (!err)
         err = lth_hosted_start(self, diag);
+    if (!err)
+        err = lth_views_start(self, diag);
     if (err)
         return err;
     lth_engine_rebuild(self);
@@ -84,6 +86,7 @@ void lth_engine_stop(lth_engine *self)
         lth_store_abort(&self->txn);
     lth_children_drop(&self->children, &lth_engine_round_listener, NULL);
     lth_control_close(&self->control); /* ends the checks and answers under way */
+    lth_views_stop(self);
     lth_hosted_stop(self);
     lth_children_fini(&self->children);
     say_goodbye(self);
@@ -125,6 +128,7 @@ static void replace(lth_engine *self, lth_agent_node *next)
     lth_children_drop(&self->children, &lth_engine_round_listener, NULL);
     lth_engine_checks_cancel(self);
     lth_engine_answers_cancel(self);
+    lth_views_stop(self);
     lth_hosted_stop(self);
     lth_agent_free(&self->core);
     lth_agent_node_close(&self->node);
@@ -133,7 +137,7 @@ static void replace(lth_engine *self, lth_agent_node *next)
         self->fatal = LTH_E_NOMEM;
         return;
     }
-    if (lth_hosted_start(self, &diag) != LTH_OK) {
+    if (lth_hosted_start(self, &diag) != LTH_OK || lth_views_start(self, &diag) != LTH_OK) {
         self->fatal = LTH_E_NOMEM;
         return;
     }
@@ -258,6 +262,7 @@ static void end_turn(lth_engine *self)
     if (self->fatal == LTH_OK) {
         lth_engine_begin_rounds(self);
         lth_hosted_turn(self, now);
+        lth_views_turn(self, now);
     }
     if (self->fatal == LTH_OK && self->txn == NULL && lth_dictionary_due(self))
         lth_engine_reload(self);
@@ -275,6 +280,7 @@ static lth_mono earliest(const lth_engine *self, lth_mono now)
                         lth_children_deadline(&self->children),
                         self->tidy_due,
                         lth_hosted_deadline(self),
+                        lth_views_deadline(self),
                         self->watchdog != LTH_MONO_NEVER ? self->watchdog_due : LTH_MONO_NEVER,
                         self->txn != NULL ? self->step_began + STEP_MOST : LTH_MONO_NEVER,
                         self->rounds_wanted ? self->hold_until : LTH_MONO_NEVER};

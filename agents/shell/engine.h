@@ -10,6 +10,7 @@
 #include "agents/shell/exchange.h"
 #include "agents/shell/hosted.h"
 #include "agents/shell/link.h"
+#include "agents/shell/views.h"
 #include "lth/control.h"
 
 #define LTH_ENGINE_ROUNDS_MAX 4u
@@ -37,6 +38,7 @@ struct lth_engine {
     lth_control_server *control;
     lth_engine_school *schools; /**< Parallel to node.schools. */
     lth_hosted hosted;
+    lth_views views;
     int signals;
 
     lth_txn *txn; /**< Of the step under way, or NULL. */

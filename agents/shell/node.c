@@ -119,6 +119,18 @@ static lth_err check_query(const lth_source_conf *conf, const lth_source_table *
                     conf->org, table->mapping.dataset->name, why, conf->org, why);
 }
 
+static lth_err check_view(const lth_view_conf *view, lth_diag *diag)
+{
+    const char *why;
+    if (lth_capture_query_ok(view->query, &why))
+        return LTH_OK;
+    return lth_fail(diag, LTH_E_CONFIG,
+                    "khung nhìn %s: câu truy vấn phải là đúng một câu SELECT, chỉ đọc: xem lại "
+                    "\"%s\" / view %s: the query must be exactly one SELECT that only reads: look "
+                    "at \"%s\"",
+                    view->name, why, view->name, why);
+}
+
 static lth_err open_tables(const lth_agent_node *self, uint32_t i, lth_diag *diag)
 {
     const lth_source_conf *conf = &self->conf->schools[i];
@@ -228,6 +240,8 @@ static lth_err open_all(lth_agent_node *self, const lth_public_set *published,
         err = open_broker(self, diag);
     for (uint32_t i = 0; i < self->n_schools && !err; i++)
         err = open_school(self, i, diag);
+    for (uint32_t i = 0; i < self->conf->n_views && !err; i++)
+        err = check_view(&self->conf->views[i], diag);
     return err;
 }
 
