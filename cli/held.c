@@ -61,6 +61,10 @@ static void print_held(const lth_cli *cli, const json_t *row)
     lth_cli_print_rule(cli, row);
     print_rejected(cli, json_object_get(row, "rejected"));
     putchar('\n');
+    if (json_object_get(row, "other") != NULL)
+        printf(lth_cli_say(cli, "    bản ghi đang có giá trị ấy: %s\n",
+                           "    the record that has that value: %s\n"),
+               lth_cli_str(row, "other"));
     if (json_object_get(row, "totals") != NULL)
         print_totals(cli, json_object_get(row, "totals"));
 }

@@ -246,6 +246,7 @@ static void put_held(packing *to, const lth_frame *frame)
     to->held.by = bytes_of_slice(from->by);
     to->held.why = bytes_of_slice(from->why);
     to->held.decided_ms = from->decided_ms;
+    to->held.other = bytes_of_slice(from->other);
     to->frame.held = &to->held;
 }
 
@@ -431,7 +432,7 @@ static void get_head_answer(lth_frame *frame, const pb_frame *pb, const lth_prot
 
 static void get_held(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *scan)
 {
-    enum { BY = 13, WHY };
+    enum { BY = 13, WHY, OTHER = 16 };
     lth_frame_held *to = &frame->held;
     get_id(&to->origin, pb->held->origin);
     to->stream = pb->held->stream;
@@ -448,6 +449,7 @@ static void get_held(lth_frame *frame, const pb_frame *pb, const lth_proto_scan 
     to->by = scan->top[BY].bytes;
     to->why = scan->top[WHY].bytes;
     to->decided_ms = pb->held->decided_ms;
+    to->other = scan->top[OTHER].bytes;
 }
 
 static void get_bye(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *scan)

@@ -10,7 +10,7 @@
 
 #define LTH_PROTO_CERT_MAX    4096u                /**< Bytes of one certificate. */
 #define LTH_PROTO_CODE_MAX    299u                 /**< Highest number a refusal may ever get. */
-#define LTH_PROTO_NUMBERS_MAX 15u                  /**< Highest field number inside a body. */
+#define LTH_PROTO_NUMBERS_MAX 16u                  /**< Highest field number inside a body. */
 #define LTH_PROTO_NESTED_MAX  (2u * LTH_CERTS_MAX) /**< bytes fields below a body. */
 
 /** Value of one field; absent is zero or empty. */

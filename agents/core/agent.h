@@ -113,8 +113,8 @@ size_t lth_agent_head_encode(uint8_t out[128], const lth_agent_head *head);
 bool lth_agent_head_decode(lth_agent_head *out, lth_slice in);
 
 /** A row of table `aheld`. Decoded, its slices point into @p value. */
-#define LTH_AGENT_HELD_BYTES     42u /**< Without what a person said. */
-#define LTH_AGENT_HELD_BYTES_MAX (LTH_AGENT_HELD_BYTES + 11u + LTH_BY_MAX + LTH_WHY_MAX)
+#define LTH_AGENT_HELD_BYTES     42u /**< Without what a person said, and another record. */
+#define LTH_AGENT_HELD_BYTES_MAX (LTH_AGENT_HELD_BYTES + 11u + LTH_BY_MAX + LTH_WHY_MAX + 16u)
 size_t lth_agent_held_encode(uint8_t out[LTH_AGENT_HELD_BYTES_MAX], const lth_frame_held *held);
 bool lth_agent_held_decode(lth_frame_held *out, lth_slice key, lth_slice value);
 

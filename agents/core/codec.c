@@ -138,13 +138,14 @@ bool lth_scan_info_decode(lth_scan_info *out, lth_slice in)
     return lth_rd_done(&rd);
 }
 
-/* A broker of version 2 says nothing of who and why, and stores of before have no such rows. */
-static bool is_decided(const lth_frame_held *held)
+/* A broker of version 2 says nothing of who and why, nor of another record; stores of before have
+ * no such rows. */
+static bool has_details(const lth_frame_held *held)
 {
-    return held->by.n > 0 || held->why.n > 0 || held->decided_ms != 0;
+    return held->by.n > 0 || held->why.n > 0 || held->decided_ms != 0 || held->other.n > 0;
 }
 
-static void write_decided(lth_wr *wr, const lth_frame_held *held)
+static void write_details(lth_wr *wr, const lth_frame_held *held)
 {
     LTH_ASSERT(held->by.n <= LTH_BY_MAX && held->why.n <= LTH_WHY_MAX);
     lth_wr64(wr, held->decided_ms);
@@ -152,15 +153,18 @@ static void write_decided(lth_wr *wr, const lth_frame_held *held)
     lth_wr_bytes(wr, held->by.p, held->by.n);
     lth_wr16(wr, (uint16_t)held->why.n);
     lth_wr_bytes(wr, held->why.p, held->why.n);
+    lth_wr_bytes(wr, held->other.p, held->other.n);
 }
 
-static void read_decided(lth_rd *rd, lth_frame_held *held)
+static void read_details(lth_rd *rd, lth_frame_held *held)
 {
     held->decided_ms = lth_rd64(rd);
     held->by.n = lth_rd8(rd);
     held->by.p = lth_rd_bytes(rd, held->by.n);
     held->why.n = lth_rd16(rd);
     held->why.p = lth_rd_bytes(rd, held->why.n);
+    held->other.n = lth_rd_left(rd) > 0 ? sizeof(lth_id) : 0;
+    held->other.p = lth_rd_bytes(rd, held->other.n);
 }
 
 size_t lth_agent_held_encode(uint8_t out[LTH_AGENT_HELD_BYTES_MAX], const lth_frame_held *held)
@@ -173,8 +177,8 @@ size_t lth_agent_held_encode(uint8_t out[LTH_AGENT_HELD_BYTES_MAX], const lth_fr
     lth_wr16(&wr, held->field);
     lth_wr_bytes(&wr, held->tier_org.b, sizeof held->tier_org.b);
     lth_wr16(&wr, held->rule);
-    if (is_decided(held)) {
-        write_decided(&wr, held);
+    if (has_details(held)) {
+        write_details(&wr, held);
     }
     LTH_ASSERT(!wr.bad);
     return lth_wr_size(&wr);
@@ -199,7 +203,7 @@ bool lth_agent_held_decode(lth_frame_held *out, lth_slice key, lth_slice value)
     lth_rd_copy(&rd, out->tier_org.b, sizeof out->tier_org.b);
     out->rule = lth_rd_left(&rd) > 0 ? lth_rd16(&rd) : 0; /* stores of before have none */
     if (!rd.bad && lth_rd_left(&rd) > 0) {
-        read_decided(&rd, out);
+        read_details(&rd, out);
     }
     return fine && lth_rd_done(&rd);
 }

@@ -187,9 +187,8 @@ static const char *name_of_profile(const lth_engine *self, uint32_t school, uint
 
 static const char *rule_id(const lth_dataset *dataset, uint16_t number)
 {
-    const lth_rule *rule = dataset != NULL ? lth_rule_find(dataset, number) : NULL;
-    const lth_reference *reference = dataset != NULL ? lth_reference_find(dataset, number) : NULL;
-    return rule != NULL ? rule->id : reference != NULL ? reference->id : "";
+    lth_rule_about about;
+    return dataset != NULL && lth_rule_about_number(&about, dataset, number) ? about.id : "";
 }
 
 static const lth_mapping *mapping_of(const lth_engine *self, uint32_t school, uint16_t dataset)
@@ -284,6 +283,44 @@ static uint16_t field_to_blame(const lth_dataset *dataset, const lth_frame_held 
     return reference != NULL ? reference->fields[reference->n_fields - 1] : held->field;
 }
 
+/* The values of a record of the school as they were handed in last. NULL: not known. */
+static lth_value *values_of(const lth_engine *self, uint32_t school, lth_txn *txn,
+                            const lth_dataset *dataset, const lth_id *record)
+{
+    uint64_t number = 0;
+    uint32_t at = 0;
+    lth_slice state = dataset != NULL
+                          ? state_of(txn, &self->node.schools[school].org, dataset->number, record)
+                          : (lth_slice){0};
+    lth_value *values = state.n > 0 ? calloc(dataset->n_fields, sizeof *values) : NULL;
+    if (values != NULL && !lth_agent_state_values(state, dataset, &number, &at, values)) {
+        free(values);
+        values = NULL;
+    }
+    return values;
+}
+
+/* What its school can do so that the hold ends by itself. */
+static lth_err say_way_out(lth_refusal code, lth_buf *vi, lth_buf *en)
+{
+    static const struct {
+        lth_refusal code;
+        const char *vi, *en;
+    } ways[] = {{LTH_REFUSE_missing_reference,
+                 " Nộp tệp có mã ấy thì hàng này tự được nhận; gõ sai thì sửa ô.",
+                 " Upload the file that has it, or correct the cell if mistyped."},
+                {LTH_REFUSE_not_unique,
+                 " Sửa ô này, hoặc sửa ở bản ghi kia thì hàng này tự được nhận.",
+                 " Correct this cell, or the other record: then this row is taken by itself."}};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        if (ways[i].code == code) {
+            lth_err err = lth_buf_format(vi, "%s", ways[i].vi);
+            return err ? err : lth_buf_format(en, "%s", ways[i].en);
+        }
+    }
+    return LTH_OK;
+}
+
 /* What is wrong is known from the values that were sent; without them the code alone is told. */
 static void say_held(const lth_engine *self, uint32_t school, const lth_finding_row *row,
                      const lth_dataset *dataset, lth_buf *vi, lth_buf *en)
@@ -295,18 +332,19 @@ static void say_held(const lth_engine *self, uint32_t school, const lth_finding_
                                  .field = field_to_blame(dataset, held),
                                  .rule = held->rule,
                                  .column = -1};
-    uint64_t number = 0;
-    uint32_t at = 0;
-    lth_slice state =
-        state_of(row->txn, &self->node.schools[school].org, held->dataset, &held->record_id);
-    lth_value *values = dataset != NULL ? calloc(dataset->n_fields, sizeof *values) : NULL;
-    lth_row_values seen = {
-        .ds = dataset, .values = values, .today = lth_day_of(lth_platform_now().wall_ms)};
-    bool known = values != NULL && state.n > 0 &&
-                 lth_agent_state_values(state, dataset, &number, &at, values);
-    lth_err err = !known ? LTH_E_NOT_FOUND
-                         : lth_finding_text(vi, &self->node.conf->schema, &finding, &seen,
-                                            (lth_slice){NULL, 0}, false);
+    lth_id other = {{0}};
+    if (held->other.n == sizeof other.b)
+        memcpy(other.b, held->other.p, sizeof other.b);
+    lth_value *values = values_of(self, school, row->txn, dataset, &held->record_id);
+    lth_value *others =
+        held->other.n > 0 ? values_of(self, school, row->txn, dataset, &other) : NULL;
+    lth_row_values seen = {.ds = dataset,
+                           .values = values,
+                           .today = lth_day_of(lth_platform_now().wall_ms),
+                           .other = others};
+    lth_err err = values == NULL ? LTH_E_NOT_FOUND
+                                 : lth_finding_text(vi, &self->node.conf->schema, &finding, &seen,
+                                                    (lth_slice){NULL, 0}, false);
     if (!err)
         err = lth_finding_text(en, &self->node.conf->schema, &finding, &seen, (lth_slice){NULL, 0},
                                true);
@@ -316,11 +354,10 @@ static void say_held(const lth_engine *self, uint32_t school, const lth_finding_
         if (!err)
             err = lth_buf_format(en, "%s", lth_refusal_text(held->code, true));
     }
-    if (!err && held->code == LTH_REFUSE_missing_reference)
-        err = lth_buf_format(vi, " Nộp tệp có mã ấy thì hàng này tự được nhận; gõ sai thì sửa ô.");
-    if (!err && held->code == LTH_REFUSE_missing_reference)
-        err = lth_buf_format(en, " Upload the file that has it, or correct the cell if mistyped.");
+    if (!err)
+        (void)say_way_out(held->code, vi, en);
     free(values);
+    free(others);
 }
 
 static json_t *held_json(const lth_engine *self, uint32_t school, const lth_finding_row *row,

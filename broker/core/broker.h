@@ -179,6 +179,9 @@ typedef struct lth_decided_by {
 } lth_decided_by;
 /** LTH_OK, all empty when @p decided_no is 0; LTH_E_STORE_*. */
 LTH_MUST_USE lth_err lth_decided_read(lth_decided_by *out, lth_txn *txn, uint64_t decided_no);
+/** The record of the same school that has the value which this held one may not have (not_unique);
+ * zeros when there is none. LTH_OK, LTH_E_STORE_*. */
+LTH_MUST_USE lth_err lth_held_other(lth_txn *txn, const lth_held_row *row, lth_id *out);
 
 /* ---- checking, on worker threads ---- */
 

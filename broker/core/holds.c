@@ -20,9 +20,22 @@ static void hold_key(const broker_batch *b, const lth_checked_record *r, uint16_
     lth_broker__key_record(key, r->dataset, &id, range ? SLOT_RANGE : r->slot);
 }
 
-/* What a person said about it; version 2 has no place for that. */
-static lth_err add_decision(lth_broker *self, lth_txn *txn, const lth_held_row *row,
-                            lth_frame_held *held)
+/* Who has the value that it may not have. */
+static lth_err add_other(lth_broker *self, lth_txn *txn, const lth_held_row *row,
+                         lth_frame_held *held)
+{
+    lth_id other;
+    TRY(lth_held_other(txn, row, &other));
+    if (lth_id_is_zero(&other)) {
+        return LTH_OK;
+    }
+    held->other = lth_slice_of(other.b, sizeof other.b);
+    return lth_broker__keep(self, &held->other);
+}
+
+/* What a person said about it; version 2 has no place for that, nor for another record. */
+static lth_err add_details(lth_broker *self, lth_txn *txn, const lth_held_row *row,
+                           lth_frame_held *held)
 {
     lth_decided_by decided;
     TRY(lth_decided_read(&decided, txn, row->decided_no));
@@ -30,7 +43,8 @@ static lth_err add_decision(lth_broker *self, lth_txn *txn, const lth_held_row *
     held->why = decided.why;
     held->decided_ms = decided.when_ms;
     TRY(lth_broker__keep(self, &held->by));
-    return lth_broker__keep(self, &held->why);
+    TRY(lth_broker__keep(self, &held->why));
+    return add_other(self, txn, row, held);
 }
 
 static lth_err tell(lth_broker *self, lth_txn *txn, lth_peer to, const lth_held_row *row,
@@ -56,7 +70,7 @@ static lth_err tell(lth_broker *self, lth_txn *txn, lth_peer to, const lth_held_
                                 .field = row->field,
                                 .tier_org = row->tier_org,
                                 .rule = row->rule}};
-    TRY(peer->version < 3 ? LTH_OK : add_decision(self, txn, row, &frame.held));
+    TRY(peer->version < 3 ? LTH_OK : add_details(self, txn, row, &frame.held));
     return lth_broker__send(self, to, &frame);
 }
 
@@ -161,7 +175,8 @@ static lth_err hold_still(lth_broker *self, broker_batch *b, const open_hold *op
 {
     TRY(lth_broker__wanted_del(b->txn, &open->row.wait, open->place));
     TRY(put_row(self, b, open->place, row));
-    return same_reason(&open->row, row)
+    bool other = row->code == LTH_REFUSE_not_unique; /* Perhaps another record has it now. */
+    return same_reason(&open->row, row) && !other
                ? LTH_OK
                : tell(self, b->txn, listener(b), row, lth_get32(open->place + 8));
 }

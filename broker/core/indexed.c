@@ -323,7 +323,7 @@ lth_err lth_broker__unique_wake(lth_broker *self, lth_txn *txn, const uint8_t ke
     return lth_broker__wake_wait(self, txn, &wait);
 }
 
-lth_err lth_broker__unique_other(lth_txn *txn, const lth_held_row *row, lth_id *out)
+lth_err lth_held_other(lth_txn *txn, const lth_held_row *row, lth_id *out)
 {
     uint8_t from[UNIQUE_SHARED];
     lth_slice key, value;

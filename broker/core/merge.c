@@ -341,7 +341,7 @@ static lth_err write_all(lth_broker *self, broker_batch *b)
     for (uint32_t k = 0; k < b->c->n_records; k++) {
         TRY(write_one(self, b, self->merge.order[k]));
     }
-    TRY(lth_broker__uniques_write(self, b));
+    TRY(lth_broker__uniques_wake(self, b));
     return lth_broker__count_flush(self, b->txn);
 }
 

@@ -66,14 +66,13 @@ lth_err lth_broker__index_run(lth_broker *self, lth_txn *txn);
 /** The values that the row before has; only at nodes that keep indexes. */
 lth_err lth_broker__unique_before(lth_broker *self, broker_batch *b, uint32_t index,
                                   const lth_record_row *row);
-/** Merged records that have what another one has are held after all, or warned about. */
+/** Merged records that have what another one has are held after all, or warned about; what the
+ * others have is entered, and who waited for what they gave up is woken. */
 lth_err lth_broker__uniques(lth_broker *self, broker_batch *b);
-/** Enter what was merged, and wake who waited for what was given up. */
-lth_err lth_broker__uniques_write(lth_broker *self, broker_batch *b);
+/** Once the holds are written: those of them that wait for a value that nobody has. */
+lth_err lth_broker__uniques_wake(lth_broker *self, broker_batch *b);
 /** A living record ends: its values are free. */
 lth_err lth_broker__unique_end(lth_broker *self, lth_txn *txn, uint16_t dataset, lth_slice wire);
-/** Who has the value that a held record may not have; zeros when nobody is known to. */
-lth_err lth_broker__unique_other(lth_txn *txn, const lth_held_row *row, lth_id *out);
 
 /* ---- act.c, release.c, decide.c ---- */
 /** An entry of the log that is no batch; its number is self->accept_no then. */

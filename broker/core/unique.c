@@ -284,24 +284,6 @@ static lth_err judge_warnings(lth_broker *self, broker_batch *b)
     return LTH_OK;
 }
 
-lth_err lth_broker__uniques(lth_broker *self, broker_batch *b)
-{
-    bool held = self->n_indexes > 0 && b->entry;
-    for (uint32_t i = 0; i < b->c->n_records && self->n_indexes > 0; i++) {
-        TRY(is_merged(self, i) ? claim_new(self, b, i) : LTH_OK);
-    }
-    sort(self->claims, self->n_claims);
-    for (uint32_t i = 0; i < self->n_claims; i++) {
-        self->claims[i].dirty = true;
-    }
-    for (uint32_t round = 0; held; round++) {
-        TRY(judge_errors(self, b, &held));
-        held = held && round < ROUNDS_MAX;
-        TRY(held ? lth_broker__references(self, b) : LTH_OK);
-    }
-    return b->entry ? judge_warnings(self, b) : LTH_OK;
-}
-
 /* ---- what became of it ---- */
 
 /* Held for the sake of one that is held, too: nobody will give the value up. */
@@ -341,11 +323,30 @@ static lth_err write(lth_broker *self, broker_batch *b, uint32_t at)
     return lth_broker__unique_wake(self, b->txn, key);
 }
 
-lth_err lth_broker__uniques_write(lth_broker *self, broker_batch *b)
+lth_err lth_broker__uniques(lth_broker *self, broker_batch *b)
 {
+    bool held = self->n_indexes > 0 && b->entry;
+    for (uint32_t i = 0; i < b->c->n_records && self->n_indexes > 0; i++) {
+        TRY(is_merged(self, i) ? claim_new(self, b, i) : LTH_OK);
+    }
+    sort(self->claims, self->n_claims);
+    for (uint32_t i = 0; i < self->n_claims; i++) {
+        self->claims[i].dirty = true;
+    }
+    for (uint32_t round = 0; held; round++) {
+        TRY(judge_errors(self, b, &held));
+        held = held && round < ROUNDS_MAX;
+        TRY(held ? lth_broker__references(self, b) : LTH_OK);
+    }
+    TRY(b->entry ? judge_warnings(self, b) : LTH_OK);
     for (uint32_t i = 0; i < self->n_claims; i++) {
         TRY(write(self, b, i));
     }
+    return LTH_OK;
+}
+
+lth_err lth_broker__uniques_wake(lth_broker *self, broker_batch *b)
+{
     for (uint32_t i = 0; i < self->n_claims; i++) {
         TRY(self->claims[i].old ? LTH_OK : wake_if_free(self, b, &self->claims[i]));
     }

@@ -160,10 +160,11 @@ static lth_err pass_held(lth_broker *self, const lth_frame *frame)
     }
     lth_frame down = *frame;
     if (peer->version < 3) {
-        down.held.by = down.held.why = (lth_slice){0};
+        down.held.by = down.held.why = down.held.other = (lth_slice){0};
         down.held.decided_ms = 0;
     }
     TRY(lth_broker__keep(self, &down.held.by));
+    TRY(lth_broker__keep(self, &down.held.other));
     TRY(lth_broker__keep(self, &down.held.why));
     return lth_broker__send(self, peer->handle, &down);
 }

@@ -136,6 +136,8 @@ static json_t *node_row(lth_engine *engine)
         row, "commit_us_mean",
         json_integer(s->commits == 0 ? 0 : (json_int_t)(s->commit_ns_total / s->commits / 1000)));
     json_object_set_new(row, "commit_us_max", json_integer((json_int_t)(s->commit_ns_max / 1000)));
+    if (i->indexing > 0)
+        json_object_set_new(row, "indexing", json_integer((json_int_t)i->indexing));
     uint8_t incarnation[8];
     lth_put64(incarnation, i->incarnation);
     json_object_set_new(row, "incarnation", lth_json_hex(incarnation, 8));

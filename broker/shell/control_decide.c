@@ -195,13 +195,8 @@ static uint16_t read_rule(const lth_dataset *ds, const char *text)
     long number = strtol(text, &end, 10);
     if (end != text && *end == '\0')
         return number > 0 && number <= UINT16_MAX ? (uint16_t)number : 0;
-    for (uint32_t i = 0; i < ds->n_rules; i++)
-        if (strcmp(ds->rules[i].id, text) == 0)
-            return ds->rules[i].number;
-    for (uint32_t i = 0; i < ds->n_references; i++)
-        if (strcmp(ds->references[i].id, text) == 0)
-            return ds->references[i].number;
-    return 0;
+    lth_rule_about about;
+    return lth_rule_about_id(&about, ds, text) ? about.number : 0;
 }
 
 void lth_verb_warning_accept(void *ctx, lth_control_call *call, const json_t *request)

@@ -10,19 +10,16 @@
 
 void lth_json_rule(json_t *row, const lth_dataset *ds, uint16_t number)
 {
-    const lth_rule *rule = ds != NULL && number != 0 ? lth_rule_find(ds, number) : NULL;
-    const lth_reference *ref = ds != NULL && number != 0 ? lth_reference_find(ds, number) : NULL;
-    if (rule == NULL && ref == NULL) {
+    lth_rule_about about;
+    if (ds == NULL || number == 0 || !lth_rule_about_number(&about, ds, number)) {
         if (number != 0)
             json_object_set_new(row, "rule", json_pack("{s:i}", "number", (int)number));
         return;
     }
-    const lth_titles *text = rule != NULL ? &rule->text : &ref->text;
-    lth_severity severity = rule != NULL ? rule->severity : ref->severity;
     json_object_set_new(row, "rule",
-                        json_pack("{s:i,s:s,s:s,s:s?,s:s?}", "number", (int)number, "id",
-                                  rule != NULL ? rule->id : ref->id, "severity",
-                                  lth_severity_name(severity), "vi", text->vi, "en", text->en));
+                        json_pack("{s:i,s:s,s:s,s:s?,s:s?}", "number", (int)number, "id", about.id,
+                                  "severity", lth_severity_name(about.severity), "vi",
+                                  about.text->vi, "en", about.text->en));
 }
 
 static void add_place(json_t *row, const lth_dataset *ds, const lth_held_row *held)
@@ -165,9 +162,13 @@ static json_t *shown_row(lth_engine *engine, lth_txn *txn, const lth_walk *walk,
                          lth_slice value)
 {
     lth_held_row held;
+    lth_id other;
     json_t *row = held_row(engine, txn, walk, key, value);
-    if (row != NULL && lth_held_row_decode(&held, value))
-        json_object_set_new(row, "totals", totals(txn, &held));
+    if (row == NULL || !lth_held_row_decode(&held, value))
+        return row;
+    json_object_set_new(row, "totals", totals(txn, &held));
+    if (lth_held_other(txn, &held, &other) == LTH_OK && !lth_id_is_zero(&other))
+        json_object_set_new(row, "other", lth_json_hex(other.b, sizeof(other.b)));
     return row;
 }
 

@@ -124,6 +124,21 @@ static void held_rows_keep_what_a_person_said(void **state)
     assert_int_equal(back.by.n + back.why.n + back.decided_ms, 0);
 }
 
+static void held_rows_keep_the_other_record(void **state)
+{
+    (void)state;
+    lth_frame_held held = {
+        .code = LTH_REFUSE_not_unique, .rule = 201, .other = lth_slice_of("0123456789abcdef", 16)};
+    lth_frame_held back;
+    uint8_t key[40] = {5}, value[LTH_AGENT_HELD_BYTES_MAX];
+    size_t n = lth_agent_held_encode(value, &held);
+    assert_true(lth_agent_held_decode(&back, lth_slice_of(key, 40), lth_slice_of(value, n)));
+    assert_true(lth_slice_equal(back.other, held.other));
+    assert_int_equal(back.rule, 201);
+    assert_int_equal(back.why.n, 0);
+    assert_false(lth_agent_held_decode(&back, lth_slice_of(key, 40), lth_slice_of(value, n - 1)));
+}
+
 static void faults_have_names(void **state)
 {
     (void)state;
@@ -259,6 +274,7 @@ int main(void)
                                        cmocka_unit_test(uploads_round_trip),
                                        cmocka_unit_test(findings_and_acts_round_trip),
                                        cmocka_unit_test(held_rows_round_trip),
+                                       cmocka_unit_test(held_rows_keep_the_other_record),
                                        cmocka_unit_test(held_rows_keep_what_a_person_said),
                                        cmocka_unit_test(faults_have_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);

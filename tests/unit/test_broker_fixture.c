@@ -214,6 +214,7 @@ static void keep(lth_frame *frame)
     case LTH_FRAME_HELD:
         copy(&frame->held.by);
         copy(&frame->held.why);
+        copy(&frame->held.other);
         break;
     case LTH_FRAME_CERTS:
         for (uint32_t i = 0; i < frame->certs.n; i++) {

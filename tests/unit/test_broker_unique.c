@@ -297,6 +297,8 @@ static void later_record_waits_until_the_other_ends(void **state)
     assert_int_equal(held.rule, RULE);
     assert_int_equal(held.group, 2);
     assert_int_equal(held.field, 2);
+    assert_int_equal(held.other.n, 16);
+    assert_memory_equal(held.other.p, record_id(ORG_A, 9).b, 16);
     expect_open(1);
     expect_none(1);
     expect_row(2, LTH_ROW_LIVE, 3);
@@ -332,6 +334,13 @@ static void heals_when_the_other_changes(void **state)
     expect_open(1); /* The first that came gets it. */
     expect_row(2, LTH_ROW_LIVE, 2);
     expect_none(3);
+    lth_frame_held last = {0}; /* 3 learns who has it now. */
+    while (node_count(&province, PEER_OF(ORG_A), LTH_FRAME_HELD) > 0) {
+        lth_frame_held next = told();
+        last = next.code == LTH_REFUSE_not_unique ? next : last;
+    }
+    assert_memory_equal(last.record_id.b, record_id(ORG_A, 3).b, 16);
+    assert_memory_equal(last.other.p, record_id(ORG_A, 2).b, 16);
     SEND({.id = 2, .natural = "2"}); /* No value at all. */
     expect_open(0);
     expect_row(3, LTH_ROW_LIVE, 3);
@@ -359,6 +368,8 @@ static void of_one_batch_the_later_is_held(void **state)
          {.id = 5, .natural = "5", .study = "v"});
     expect_open(2);
     expect_row(8, LTH_ROW_LIVE, 1);
+    assert_memory_equal(told().other.p, record_id(ORG_A, 8).b, 16);
+    assert_memory_equal(told().other.p, record_id(ORG_A, 8).b, 16);
     /* Who has the value goes before who wants it, wherever they stand. */
     SEND({.id = 1, .natural = "1", .study = "v"}, {.id = 8, .natural = "8", .study = "v"});
     expect_open(3);

@@ -37,6 +37,7 @@ static size_t slices_of(const lth_frame *frame, lth_slice out[2 * LTH_CERTS_MAX]
     case LTH_FRAME_HELD:
         out[n++] = frame->held.by;
         out[n++] = frame->held.why;
+        out[n++] = frame->held.other;
         break;
     case LTH_FRAME_EPOCH_GRANT:
         out[n++] = frame->epoch_grant.bytes;
@@ -70,6 +71,7 @@ static void take_slices(lth_frame *to, const lth_frame *from)
     case LTH_FRAME_HELD:
         to->held.by = from->held.by;
         to->held.why = from->held.why;
+        to->held.other = from->held.other;
         break;
     case LTH_FRAME_EPOCH_GRANT:
         to->epoch_grant = from->epoch_grant;

@@ -149,6 +149,8 @@ static void test_sizes(void **state)
         {LTH_FRAME_HELD, 16, 13, LTH_BY_MAX + 1, LTH_E_LIMIT},
         {LTH_FRAME_HELD, 16, 14, LTH_WHY_MAX, LTH_E_FORMAT},
         {LTH_FRAME_HELD, 16, 14, LTH_WHY_MAX + 1, LTH_E_LIMIT},
+        {LTH_FRAME_HELD, 16, 16, 15, LTH_E_FORMAT},
+        {LTH_FRAME_HELD, 16, 16, 17, LTH_E_FORMAT},
     };
     lth_buf body;
     lth_buf frame;

@@ -195,11 +195,13 @@ typedef struct lth_frame_held {
     uint16_t group;   /**< Where, when known; else 0. */
     uint16_t field;
     lth_id tier_org;
-    uint16_t rule; /**< Of a rule or reference of the dataset, or 0. Since version 2. */
+    uint16_t rule; /**< Of a rule, reference or unique of the dataset, or 0. Since version 2. */
     /* Since version 3: a person of tier_org decided so; else empty, and 0. Text of a person about a
      * record: UTF-8 as far as nobody lies, for its school alone, and never into a log. */
     lth_slice by, why; /**< At most LTH_BY_MAX and LTH_WHY_MAX bytes. */
     uint64_t decided_ms;
+    lth_slice other; /**< Since version 3: id of the school's record that has what this one may not
+                        have too (not_unique), 16 bytes; else empty. */
 } lth_frame_held;
 
 /** Upward, since version 2. */

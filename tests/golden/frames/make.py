@@ -22,7 +22,7 @@ SIZES = {  # bytes fields: size, or (smallest, largest)
     "signed_header": 256, "signed_receipt": 256, "signed_grant": 208,
     "signed_release": (216, 4212), "hash": 32,
     "grant": 208, "attest": (0, 6212), "body": (0, 20000), "detail": (0, 200),
-    "by": (0, 100), "why": (0, 500),
+    "by": (0, 100), "why": (0, 500), "other": 16,
     "leaf": (1, 4096), "ca": (1, 4096),
 }
 RANGES = {
@@ -91,7 +91,7 @@ def any_number(rng, field):
 
 def any_bytes(rng, field):
     size = SIZES[field.name]
-    if field.name == "grant":
+    if field.name in ("grant", "other"):
         size = rng.choice([0, size])
     elif isinstance(size, tuple):
         size = rng.choice([size[0], size[1], rng.randint(*size)])
