@@ -196,15 +196,16 @@ static size_t told_of(lth_slice text)
     return at;
 }
 
-/* The path of a column, or where that is long its last part alone. */
-static size_t name_of(const block *b, uint32_t column, uint8_t out[NAME_ROOM])
+/* The path of a column, or where that is long its last part alone.
+ * @param titles  Bit per row of the block that tells no column from another. */
+static size_t name_of(const block *b, uint32_t column, uint32_t titles, uint8_t out[NAME_ROOM])
 {
     lth_slice last = {0};
     size_t n = 0, tail = 0;
     for (uint32_t r = 0; r < b->n; r++) {
         uint32_t at = part_at(b, r, column);
         lth_slice part = text_at(b, r, at);
-        if (part.n == 0 || lth_slice_equal(part, last))
+        if (part.n == 0 || lth_slice_equal(part, last) || (titles >> r & 1) != 0)
             continue;
         if (n > 0) {
             memcpy(out + n, " / ", 3);
@@ -287,7 +288,7 @@ static void say_twice(headers_fault *fault, const block *b, const finding *found
 {
     uint32_t row = b->top->rows[b->first + b->n - 1].number;
     uint8_t name[NAME_ROOM];
-    size_t n = name_of(b, found->twice[0], name);
+    size_t n = name_of(b, found->twice[0], 0, name);
     char one[16], two[16];
     cell_name(one, found->twice[0], row);
     cell_name(two, found->twice[1], row);
@@ -514,6 +515,26 @@ bool headers_find(headers_place *out, const headers_top *top, const lth_capture_
     return best > 0 && (!fault->slip || fault->found < best);
 }
 
+/* Rows but the last with one text over all columns of the table. */
+static uint32_t titles_of(const block *b, const headers_place *place, uint32_t n_columns)
+{
+    uint32_t titles = 0;
+    for (uint32_t r = 0; r + 1 < b->n; r++) {
+        int32_t first = NOT_THERE;
+        bool same_text = true;
+        for (uint32_t i = 0; i < n_columns && same_text; i++) {
+            int32_t column = place->columns[i];
+            if (column < 0)
+                continue;
+            first = first < 0 ? column : first;
+            same_text = lth_slice_equal(text_at(b, r, part_at(b, r, (uint32_t)column)),
+                                        text_at(b, r, part_at(b, r, (uint32_t)first)));
+        }
+        titles |= same_text ? 1u << r : 0;
+    }
+    return titles;
+}
+
 bool headers_names(lth_header *out, const headers_top *top, const headers_place *place,
                    uint32_t n_columns, lth_arena *arena)
 {
@@ -523,11 +544,12 @@ bool headers_names(lth_header *out, const headers_top *top, const headers_place 
         b.first++;
     while (b.first + b.n < top->n && top->rows[b.first + b.n].number <= place->last_row)
         b.n++;
+    uint32_t titles = titles_of(&b, place, n_columns);
     for (uint32_t i = 0; i < n_columns; i++) {
         out[i] = (lth_header){0};
         if (place->columns[i] < 0)
             continue;
-        size_t n = name_of(&b, (uint32_t)place->columns[i], name);
+        size_t n = name_of(&b, (uint32_t)place->columns[i], titles, name);
         const uint8_t *copy = lth_arena_copy(arena, name, n);
         out[i] = (lth_header){(uint16_t)(place->columns[i] + 1), lth_slice_of(copy, n)};
         if (copy == NULL)

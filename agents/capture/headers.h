@@ -54,9 +54,9 @@ typedef struct headers_fault {
 bool headers_find(headers_place *out, const headers_top *top, const lth_capture_file_table *table,
                   headers_fault *fault);
 
-/** The table's columns as the sheet calls them: the parts of a column's path, outermost first, or
- * its last part alone where they are long. Into @p out, and the texts into @p arena; false: no
- * memory. */
+/** The table's columns as the sheet calls them: the parts of a column's path, outermost first and
+ * without a title over all of them, or its last part alone where they are long. Into @p out, and
+ * the texts into @p arena; false: no memory. */
 bool headers_names(lth_header *out, const headers_top *top, const headers_place *place,
                    uint32_t n_columns, lth_arena *arena);
 

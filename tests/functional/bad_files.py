@@ -522,7 +522,7 @@ def impossible_dates(book):
 def a_name_of_three_hundred_letters(book):
     content = s.xlsx_of(put(book.cells(), 3, "Họ và tên", "Nguyễn " * 43))
     return Case("a.xlsx", content, recount(xlsx_rows(content), without=[3]),
-                [Told(3, "Họ và tên học sinh", "…: dài 301 ký tự, nhiều nhất 150")])
+                [Told(3, "Họ và tên", "…: dài 301 ký tự, nhiều nhất 150")])
 
 
 @case
@@ -585,8 +585,8 @@ def communes_before_and_after_the_reform(book):
     for fields in good.values():
         fields["residence_commune"] = fields["residence_commune"].zfill(5)
     return Case("a.xlsx", content, good, [
-        Told(3, "Nơi ở hiện nay / Mã xã", "00001", "Phúc Xá", "không áp dụng", "thay bằng 00097", severity="warning"),
-        Told(5, "Nơi ở hiện nay / Mã xã", '"99999" không có trong danh mục Xã')])
+        Told(3, "Mã xã", "00001", "Phúc Xá", "không áp dụng", "thay bằng 00097", severity="warning"),
+        Told(5, "Mã xã", '"99999" không có trong danh mục Xã')])
 
 
 @case
@@ -620,7 +620,7 @@ def cells_of_what_must_be_there_are_empty(book):
     content = s.xlsx_of(rows)
     good = recount([row for n, row in enumerate(xlsx_rows(content), 1) if n not in (3, 4)])
     return Case("a.xlsx", content, good, [
-        Told(3, "Họ và tên học sinh", "Thiếu Họ và tên"), Told(4, "Mã học sinh", "Thiếu Mã học sinh")])
+        Told(3, "Họ và tên", "Thiếu Họ và tên"), Told(4, "Mã học sinh", "Thiếu Mã học sinh")])
 
 
 @case

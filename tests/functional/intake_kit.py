@@ -336,7 +336,7 @@ def multipart(parts, boundary=None):
 
 
 def finding(**more):
-    return {"row": 12, "dataset": "pupil", "column": "Ngày sinh", "severity": "error", "code": "bad_value", "rule": "",
+    return {"row": 12, "dataset": "pupil", "column": "Ngày sinh", "letter": "D", "severity": "error", "code": "bad_value", "rule": "",
             "text": {"vi": 'Ngày sinh "35/13/2012" không đọc được; nhập dạng ngày/tháng/năm.', "en": "not a date"},
             "hash": "", "record": RECORD, "accepted": False, "candidates": [], "tier": None, **more}
 

@@ -69,6 +69,16 @@ def test_wrong_headers_refuse_the_file(capture, tmp_path, rows, words):
     assert ends[0]["fault"] == "wrong_file" and words in ends[0]["vi"] and ends[0]["en"]
 
 
+def test_where_the_columns_are_is_told_before_the_rows(capture, tmp_path):
+    path = book(tmp_path / "a.xlsx", [
+        ["DANH SÁCH"], [], ["STT", "Thông tin chung", None, None, "Lớp"], [None, "HỌ VÀ  TÊN *", "Mã HS", "Ngày sinh", None],
+        [1, "A", "9990000001", "2014", "6A"]])
+    found = pipe.read_file(capture, path, [pipe.table(PUPILS, header_rows=2), pipe.table([["Lớp"]], number=1)])
+    assert [m["kind"] for m in found] == ["headers", "row", "table_end", "headers", "row", "table_end", "end"]
+    assert found[0]["headers"] == [(3, "Mã HS"), (2, "HỌ VÀ TÊN *"), (4, "Ngày sinh"), None]  # under one title
+    assert found[3]["headers"] == [(5, "Lớp")]
+
+
 def test_a_file_is_taken_whole_or_not_at_all(capture, tmp_path):
     path = book(tmp_path / "a.xlsx", [["Mã HS", "Họ và tên", "Ngày sinh"]] + [[str(9990000000 + i), "A", "2014"]
                                                                              for i in range(4000)])

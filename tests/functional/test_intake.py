@@ -368,7 +368,7 @@ def test_a_word_from_above_is_shown_as_it_was_said(intake, school):
 
 def test_findings_with_rows_and_what_to_do(intake, school):
     page = show(intake, school, findings=[finding(row=i) for i in range(12, 132)] + [finding(row=999, tier="bo")])
-    assert 'Hàng 12 Ngày sinh Sai: Ngày sinh "35/13/2012" không đọc được' in page.text
+    assert 'Hàng 12 Ngày sinh (cột D) Sai: Ngày sinh "35/13/2012" không đọc được' in page.text
     assert "Hàng 61" in page.text and "Hàng 62" not in page.text and "/tep/a.xlsx?tu=50" in page.links
     assert "Hàng 62" in school.get("/tep/a.xlsx?tu=50").text
     assert "giữ tại Bộ GD&ĐT" in school.get("/tep/a.xlsx?tu=100").text
@@ -378,7 +378,7 @@ def test_findings_with_rows_and_what_to_do(intake, school):
     status, headers, body = school.get("/tep/a.xlsx/zalo")
     text = body.decode()
     assert headers["Content-Type"].startswith("text/plain") and "Trường THCS Mẫu (79000123)" in text
-    assert "Hàng 12, Ngày sinh: " in text and "... và 81 chỗ nữa" in text and "<" not in text.replace("<79>", "")
+    assert "Hàng 12, Ngày sinh (cột D): " in text and "... và 81 chỗ nữa" in text and "<" not in text.replace("<79>", "")
 
 
 def test_a_candidate_is_named_by_its_file(intake, school):
@@ -485,7 +485,7 @@ def test_a_question_names_its_table_and_its_file(intake, school):
     assert "Học sinh, hàng 7: " in page.text and "An, 1/9/2012 (hàng 4 của tệp Danh sách 6A.csv)" in page.text
     assert "Còn 35 mục nữa" in page.text
     chat = school.get(f"/tep/{path.name}/zalo")[2].decode()
-    assert "Hàng 3, Ngày sinh: " in chat
+    assert "Hàng 3, Ngày sinh (cột D): " in chat
 
 
 def test_signing_in_before_the_agent_was_ever_there(intake, school):

@@ -85,9 +85,9 @@ class Clerk:
     def step_5(self):
         path = self.newest()
         page = self.get(path)
-        assert re.search(r"Hàng 6 Ngày sinh Sai: .*31/02/2017", page.text), page.text
+        assert re.search(r"Hàng 6 Ngày sinh \(cột C\) Sai: .*31/02/2017", page.text), page.text
         status, headers, text = self.see(self.browser.get(f"{path}/zalo"))
-        assert status == 200 and headers["Content-Type"].startswith("text/plain") and "Hàng 6, Ngày sinh" in text.decode()
+        assert status == 200 and headers["Content-Type"].startswith("text/plain") and "Hàng 6, Ngày sinh (cột C): " in text.decode()
 
     def step_6(self):
         path = self.newest()

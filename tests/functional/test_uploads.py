@@ -86,7 +86,7 @@ def test_a_wrong_row_is_answered_and_corrected(hosted):
     answer = answer_workbook(world, name)
     assert answer[0][:1] == ["Lỗi"] and [row[1:] for row in answer[1:]] == [
         ["31/02/2017" if h == "Ngày sinh" else good[h] for h in book.headers]]
-    assert answer[1][0].startswith("Hàng 6 · Ngày sinh: ")
+    assert answer[1][0].startswith("Hàng 6 · Ngày sinh (cột C của tệp đã nộp): ")
 
     answer[1][1 + book.headers.index("Ngày sinh")] = good["Ngày sinh"]
     again = world.host.hand_in("t01", "sua.xlsx", s.xlsx_of(answer))
@@ -116,7 +116,7 @@ def receipts_of_all_tiers(world, name):
     held = receipt["batches"][-1]["header_hash"]
     assert any(bytes.fromhex(held) in bytes.fromhex(r["signed"]) for r in receipt["receipts"])
     shown = world.host.cli("upload", "show", "t01", name, "--chat").stdout
-    assert "Hàng 6 · Ngày sinh: " in shown and "hash" not in shown
+    assert "Hàng 6 · Ngày sinh (cột C): " in shown and "hash" not in shown
     assert "ký thay trường" in world.host.cli("upload", "show", "t01", name).stdout
     assert "ký thay trường" in world.host.cli("status").stdout
 
@@ -293,13 +293,16 @@ def test_one_file_of_three_schools(country):
     world.start()
     books = [s.Workbook(code, pupils=5, org_column=True) for code in CODES]
     strangers = s.Workbook("zzz", pupils=2, org_column=True)
+    wrong = books[1].rows.pop()
     rows = [books[0].headers] + [row for book in (*books, strangers) for row in book.cells()[1:]]
+    rows.append(["31/02/2017" if cell == wrong["Ngày sinh"] else cell for cell in wrong.values()])
     content = s.xlsx_of(rows)
     inbox = world.host.dir / "common"
     (inbox / ".in/all.xlsx").write_bytes(content)
     (inbox / ".in/all.xlsx").rename(inbox / "all.xlsx")
+    good = s.xlsx_of(rows[:-1])
     for code in CODES:
-        world.wait_holds(code, s.recount(content, code))
+        world.wait_holds(code, s.recount(good, code))
     kit.wait_until((inbox / ".kept/all.xlsx.json").exists, "its result")
     result = json.loads((inbox / ".kept/all.xlsx.json").read_text("utf-8"))
     assert result["rows"] == 17 and result["not_served_rows"] == 2
@@ -308,6 +311,8 @@ def test_one_file_of_three_schools(country):
     for code in CODES:
         upload = world.host.upload(code, "all.xlsx")
         assert upload["state"] == "done" and upload["sha256"] == hashlib.sha256(content).hexdigest()
+        assert [(f["row"], f["column"], f["letter"]) for f in upload["found"]] == (
+            [(len(rows), "Ngày sinh", "D")] if code == "t02" else [])
     assert (inbox / ".kept/all.xlsx").exists() and not (inbox / "all.xlsx").exists()
     assert "zzz" not in world.host.log(), "counts only in the log"
 
@@ -459,6 +464,41 @@ def test_one_wrong_cell_is_told_once(hosted):
     told = [(f["row"], f["column"]) for f in world.host.wait_upload("t01", name)["found"] if f["code"] == "unknown_code"]
     assert told == [(3, "Giới tính")], told
     assert [world.table("t01", name, d)["held"] for d in ("pupil", "enrolment")] == [1, 1]
+
+
+def test_a_column_is_told_as_the_file_has_it(hosted):
+    """Its own header and its letter; also of what is held above, after a restart, and in no log."""
+    world = hosted("t01").start()
+    book = s.Workbook("t01", pupils=3)
+    with_the_day_of_entry(book)
+    for row in book.rows:
+        row["Lớp"] = "3A"
+    book.rows[1]["Ngày sinh"] = "31/02/2017"
+    own = {"Ngày sinh": "NGÀY, THÁNG,\n NĂM SINH (*)", "Lớp": "Lớp học", "Họ và tên": "Họ tên học sinh"}
+    rows = [["STT"] + [own.get(h, h) for h in book.headers]] + [[i, *cells] for i, cells in enumerate(book.cells()[1:], 1)]
+    name = world.host.hand_in("t01", "1.xlsx", s.xlsx_of(rows))
+    found = world.host.wait_upload("t01", name)["found"]
+    assert [(f["row"], f["column"], f["letter"]) for f in found if f["code"] == "bad_value"] == [
+        (3, "NGÀY, THÁNG, NĂM SINH (*)", "D")], found
+
+    def above():
+        return [(f["row"], f["column"], f["letter"]) for f in world.host.upload("t01", name)["found"] if f["tier"] == "79"]
+    kit.wait_until(lambda: above() == [(row, "Lớp học", "G") for row in (2, 3, 4)], above)
+    assert world.host.restart() and above() == [(row, "Lớp học", "G") for row in (2, 3, 4)]
+    chat = world.host.cli("upload", "show", "t01", name, "--chat").stdout
+    assert "Hàng 3 · NGÀY, THÁNG, NĂM SINH (*) (cột D): " in chat and "Hàng 4 · Lớp học (cột G): " in chat, chat
+    answers = world.host.json("upload", "answers", "t01", name)["path"]
+    said = openpyxl.load_workbook(answers).active["A3"].value.split("\n")
+    assert said[0].startswith("Hàng 3 · NGÀY, THÁNG, NĂM SINH (*) (cột D của tệp đã nộp): "), said
+
+    rows[0][4] = "Bí mật XYZZY"  # a header that nobody knows: the school is told, a log is not
+    refused = world.host.wait_upload("t01", world.host.hand_in("t01", "2.xlsx", s.xlsx_of(rows)), "refused")
+    assert 'thiếu cột "Giới tính"' in refused["detail"]["vi"]
+    rows[0][4] = "Giới tinh"
+    refused = world.host.wait_upload("t01", world.host.hand_in("t01", "3.xlsx", s.xlsx_of(rows)), "refused")
+    assert '"Giới tinh" ở ô E1' in refused["detail"]["vi"]
+    for word in ("XYZZY", "Giới tinh", "NĂM SINH", "Lớp học"):
+        assert word not in world.host.log(), word
 
 
 def test_what_is_held_above_is_told_in_words(hosted):

@@ -147,6 +147,11 @@ static void test_names(void **state)
          2,
          {"Mã HS", "Họ tên", "Học sinh / Ngày sinh"},
          {1, 2, 3}},
+        /* a title right above, over all of them */
+        {{"DANH SÁCH|<|<|<", "Mã HS|Họ tên|Ngày sinh|Lớp"},
+         2,
+         {"Mã HS", "Họ tên", "Ngày sinh"},
+         {1, 2, 3}},
         /* a long path: its last part */
         {{"Mã HS|Họ tên|Thông tin của học sinh như trong học bạ và giấy khai sinh bản gốc",
           "||Ngày sinh"},
