@@ -231,6 +231,25 @@ static void put_references(const book *b, const lth_dataset *ds)
     }
 }
 
+static void put_uniques(const book *b, const lth_dataset *ds)
+{
+    if (ds->n_uniques == 0)
+        return;
+    puts(say(b, "\n| số | không được trùng | mức | câu báo |\n|---|---|---|---|",
+             "\n| number | must differ | severity | what it says |\n|---|---|---|---|"));
+    for (uint32_t i = 0; i < ds->n_uniques; i++) {
+        const lth_unique *unique = &ds->uniques[i];
+        printf("| %u | `%s` (", (unsigned)unique->number, unique->id);
+        for (uint32_t k = 0; k < unique->n_fields; k++)
+            printf("%s`%s`", k > 0 ? ", " : "", field_name(ds, unique->fields[k]));
+        if (unique->when_text != NULL)
+            printf("; %s `%s`", say(b, "khi", "when"), unique->when_text);
+        printf(") | %s | ", severity(b, unique->severity));
+        put_cell(title_of(b, &unique->text, unique->id));
+        puts(" |");
+    }
+}
+
 /* ---- chapters ---- */
 
 static void put_dataset(const book *b, const lth_dataset *ds)
@@ -250,6 +269,7 @@ static void put_dataset(const book *b, const lth_dataset *ds)
     put_fields(b, ds);
     put_rules(b, ds);
     put_references(b, ds);
+    put_uniques(b, ds);
 }
 
 static void put_day(uint32_t day)

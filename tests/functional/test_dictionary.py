@@ -45,7 +45,7 @@ def test_first_definitions_are_still_read(programs, name):
      'field "weight_kg" has another number of digits'),
     ("contact:   { number: 2, owner: record, personal: true, sensitive: true",
      "contact:   { number: 2, owner: record, personal: true", 'group "contact" is less protected'),
-    ("version: 2", "version: 1", 'dataset "pupil" has a version below the older one'),
+    ("version: 3", "version: 1", 'dataset "pupil" has a version below the older one'),
 ])
 def test_first_change_is_named(programs, tmp_path, before, after, says):
     older = CONFIG / "datasets/pupil.yaml"
