@@ -272,7 +272,19 @@ static int host_yaml(const lth_init *in, size_t csv_bytes)
         "  keys: hosted\n"
         "%s"
         "# Tệp chứa nhiều trường, tách theo cột org_from của bộ ánh xạ / files of many schools:\n"
-        "#  carrier: { inbox: inbox-chung, profile: %s }\n",
+        "#  carrier: { inbox: inbox-chung, profile: %s }\n"
+        "# Khung nhìn (view) chứa nhiều trường: mỗi trường được một tệp CSV vào hộp nhận của mình "
+        "/ a "
+        "view of many schools:\n"
+        "#  views:\n"
+        "#    - name: hoc-sinh\n"
+        "#      source: { driver: PostgreSQL Unicode, database: csdl, dsn: "
+        "\"Server=10.0.0.5;UID=doc\", "
+        "secret_file: csdl.secret }\n"
+        "#      query: \"SELECT * FROM v_hoc_sinh ORDER BY ma_truong, ma_hs\"\n"
+        "#      org_from: ma_truong        # cột mang mã trường / the column with the school's "
+        "code\n"
+        "#      every: 15m\n",
         in->org->name, in->org_code, endpoint, store_mib(csv_bytes), own,
         profile != NULL ? profile : "TEN");
     return lth_init_text(in, "agent.yaml", text);

@@ -1,4 +1,4 @@
-/* source check ORG [DATASET], source scan ORG: asked of the agent. */
+/* source check ORG [DATASET], source scan ORG|VIEW: asked of the agent. */
 #include "cli/cli.h"
 
 static void print_row(const lth_cli *cli, const json_t *row)
