@@ -34,23 +34,6 @@ static bool field_absent(const agent_scan *scan, const lth_map_field *field)
     return any || is_absent(scan, field->column);
 }
 
-/* The record as it stood, as a view. */
-static bool view_of(lth_slice state, const lth_dataset *ds, lth_record_view *out)
-{
-    lth_rd rd = lth_rd_of(state);
-    memset(out, 0, sizeof *out);
-    (void)lth_rd_bytes(&rd, STATE_FIXED + STATE_HEAD);
-    out->header.dataset = ds->number;
-    out->n_groups = lth_rd8(&rd);
-    for (uint32_t i = 0; i < out->n_groups && i < LTH_GROUPS_MAX && !rd.bad; i++) {
-        out->groups[i].number = lth_rd16(&rd);
-        out->groups[i].shown = true;
-        size_t n = lth_rd32(&rd);
-        out->groups[i].value = lth_slice_of(lth_rd_bytes(&rd, n), n);
-    }
-    return out->n_groups <= LTH_GROUPS_MAX && lth_rd_done(&rd);
-}
-
 /* One group again, with values of the record where the file has none; into the row's arena. */
 static lth_err encode(agent_ctx *c, const lth_group *group, const lth_value *values, lth_slice *out)
 {
@@ -109,7 +92,7 @@ lth_err lth_agent__keep_absent(agent_ctx *c)
 {
     agent_row *row = &c->self->row;
     const lth_dataset *ds = c->table->mapping->dataset;
-    lth_record_view before;
+    agent_kept before;
     lth_value values[LTH_FIELDS_MAX];
     uint64_t shown[(LTH_FIELDS_MAX + 63) / 64];
     uint8_t key[KEY_SIZE];
@@ -123,10 +106,10 @@ lth_err lth_agent__keep_absent(agent_ctx *c)
     if (err != LTH_OK) {
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
-    if (!view_of(state, ds, &before)) {
+    if (!lth_agent__kept_decode(&before, state, true)) {
         return LTH_E_STORE_CORRUPT;
     }
-    lth_row_values_read(ds, &before, values, shown);
+    lth_row_values_read(ds, &before.view, values, shown);
     keep_prints(row);
     return fill(c, values);
 }

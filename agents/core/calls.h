@@ -197,6 +197,8 @@ lth_err lth_agent__resync_mark(agent_ctx *c, agent_resync state);
 lth_err lth_agent__spool_clear(agent_ctx *c);
 /** c->self->record into `spool` or `state`. */
 lth_err lth_agent__spool_put(agent_ctx *c, uint32_t table);
+/** A row of `spool`, or of @p state; its values are borrowed. False: corrupt. */
+bool lth_agent__kept_decode(agent_kept *out, lth_slice value, bool state);
 /** A row of the table's spool or state as a record; its values are borrowed. Flags as stored. */
 bool lth_agent__spool_decode(const agent_ctx *c, lth_slice key, lth_slice value,
                              lth_record_new *out);

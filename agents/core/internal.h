@@ -40,7 +40,6 @@
 #define PRINT_SIZE         16u /**< Bytes kept of a hash of a key, a row, a natural key. */
 #define KEY_SIZE           (8u + 2u + PRINT_SIZE)
 #define TABLE_KEY_SIZE     (8u + 2u)
-#define STATE_HEAD         (4u + 8u) /**< Flags and time of a row as spool has it. */
 #define STATE_FIXED        (8u + 4u) /**< Upload and row, before what a row of spool has. */
 #define STREAM_KEY_SIZE    (16u + 8u)
 #define ENTRY_KEY_SIZE     (STREAM_KEY_SIZE + 4u + 8u)
@@ -108,6 +107,14 @@ typedef struct agent_row {
     bool natural_sound;
     uint8_t natural_print[PRINT_SIZE];
 } agent_row;
+
+/** A mapped row as `spool` and `state` keep it; of its header's fields the flags and time are set.
+ */
+typedef struct agent_kept {
+    uint64_t upload; /**< Of `state`: that brought it; else 0. */
+    uint32_t number; /**< Likewise: its row there. */
+    lth_record_view view;
+} agent_kept;
 
 /** Where in a file a record was seen. */
 typedef struct agent_where {

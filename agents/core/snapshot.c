@@ -137,29 +137,49 @@ lth_err lth_agent__spool_put(agent_ctx *c, uint32_t table)
     return LTH_OK;
 }
 
+bool lth_agent__kept_decode(agent_kept *out, lth_slice value, bool state)
+{
+    lth_rd rd = lth_rd_of(value);
+    lth_record_view *view = &out->view;
+    *out = (agent_kept){.view.form = LTH_FORM_FULL};
+    if (state) {
+        out->upload = lth_rd64(&rd);
+        out->number = lth_rd32(&rd);
+    }
+    view->header.op = LTH_OP_STATE;
+    view->header.flags = lth_rd32(&rd);
+    view->header.src_commit_time_ms = lth_rd64(&rd);
+    view->header.n_groups = lth_rd8(&rd);
+    view->n_groups = view->header.n_groups;
+    if (view->n_groups < 1 || view->n_groups > LTH_GROUPS_MAX) {
+        return false;
+    }
+    for (uint32_t i = 0; i < view->n_groups; i++) {
+        view->groups[i].number = lth_rd16(&rd);
+        view->groups[i].shown = true;
+        size_t n = lth_rd32(&rd);
+        view->groups[i].value = lth_slice_of(lth_rd_bytes(&rd, n), n);
+    }
+    return lth_rd_done(&rd);
+}
+
 bool lth_agent__spool_decode(const agent_ctx *c, lth_slice key, lth_slice value,
                              lth_record_new *out)
 {
-    lth_rd rd = lth_rd_of(value);
+    agent_kept row;
+    bool fine = lth_agent__kept_decode(&row, value, c->table->kept);
     out->op = LTH_OP_STATE;
     out->dataset = c->table->mapping->dataset->number;
     memcpy(out->record_id.b, key.p + TABLE_KEY_SIZE, sizeof out->record_id.b);
     out->src_version = 0;
-    if (c->table->kept) {
-        (void)lth_rd_bytes(&rd, STATE_FIXED);
-    }
-    out->flags = lth_rd32(&rd);
-    out->src_commit_time_ms = lth_rd64(&rd);
-    out->n_groups = lth_rd8(&rd);
-    if (out->n_groups < 1 || out->n_groups > LTH_GROUPS_MAX) {
-        return false;
-    }
+    out->flags = row.view.header.flags;
+    out->src_commit_time_ms = row.view.header.src_commit_time_ms;
+    out->n_groups = fine ? row.view.n_groups : 0;
     for (uint32_t i = 0; i < out->n_groups; i++) {
-        out->groups[i].number = lth_rd16(&rd);
-        size_t n = lth_rd32(&rd);
-        out->groups[i].value = lth_slice_of(lth_rd_bytes(&rd, n), n);
+        out->groups[i].number = row.view.groups[i].number;
+        out->groups[i].value = row.view.groups[i].value;
     }
-    return lth_rd_done(&rd);
+    return fine;
 }
 
 /* One row of a chunk. */

@@ -10,24 +10,16 @@
 bool lth_agent_state_values(lth_slice row, const lth_dataset *ds, uint64_t *upload,
                             uint32_t *number, lth_value *values)
 {
-    lth_rd rd = lth_rd_of(row);
-    memset(values, 0, ds->n_fields * sizeof *values);
-    *upload = lth_rd64(&rd);
-    *number = lth_rd32(&rd);
-    (void)lth_rd_bytes(&rd, STATE_HEAD);
-    uint8_t n = lth_rd8(&rd);
-    for (uint8_t i = 0; i < n && !rd.bad; i++) {
-        const lth_group *group = lth_dataset_group(ds, lth_rd16(&rd));
-        size_t size = lth_rd32(&rd), at = 0;
-        lth_slice bytes = lth_slice_of(lth_rd_bytes(&rd, size), size);
-        const lth_field *field;
-        lth_value value;
-        while (!rd.bad && group != NULL && lth_group_next(group, bytes, &at, &field, &value)) {
-            const lth_field *own = lth_dataset_field_name(ds, field->name);
-            values[own - ds->fields] = value;
-        }
+    agent_kept kept;
+    uint64_t shown[(LTH_FIELDS_MAX + 63) / 64];
+    bool fine = lth_agent__kept_decode(&kept, row, true);
+    if (!fine) {
+        kept.view.n_groups = 0;
     }
-    return lth_rd_done(&rd);
+    lth_row_values_read(ds, &kept.view, values, shown);
+    *upload = kept.upload;
+    *number = kept.number;
+    return fine;
 }
 
 lth_err lth_agent__state_del(agent_ctx *c, const lth_id *id)
