@@ -114,6 +114,8 @@ bool lth_schema__date_ok(const lth_field *field, int64_t date);
 bool lth_schema__date_parse(int64_t *out, lth_slice text, const char *as);
 /** Is it written as a day, whether there is such a day or not? */
 bool lth_schema__date_like(lth_slice text);
+/** d/m/yyyy, m/yyyy, yyyy: as people write what a value says. */
+lth_err lth_schema__add_date(lth_buf *out, int64_t date);
 /** Digits with a sign and a point or comma; at most 18 digits. */
 bool lth_schema__number_read(int64_t *out, uint8_t *scale, lth_slice text);
 /** Text as `as` wants it before it is read; may point into @p scratch. LTH_OK, LTH_E_NOMEM. */

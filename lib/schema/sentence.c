@@ -51,19 +51,18 @@ static const char *title_of(const writer *w, const lth_titles *title, const char
 
 /* ---- values ---- */
 
-/* d/m/yyyy, m/yyyy, yyyy */
+lth_err lth_schema__add_date(lth_buf *out, int64_t date)
+{
+    unsigned day = (unsigned)(date % 100), month = (unsigned)(date / 100 % 100);
+    unsigned year = (unsigned)(date / 10000);
+    return day != 0     ? lth_buf_format(out, "%u/%u/%u", day, month, year)
+           : month != 0 ? lth_buf_format(out, "%u/%u", month, year)
+                        : lth_buf_format(out, "%u", year);
+}
+
 static void put_date(writer *w, int64_t date)
 {
-    unsigned day = (unsigned)(date % 100);
-    unsigned month = (unsigned)(date / 100 % 100);
-    unsigned year = (unsigned)(date / 10000);
-    if (day != 0) {
-        put(w, "%u/%u/%u", day, month, year);
-    } else if (month != 0) {
-        put(w, "%u/%u", month, year);
-    } else {
-        put(w, "%u", year);
-    }
+    w->err = w->err != LTH_OK ? w->err : lth_schema__add_date(w->out, date);
 }
 
 /* The canonical text; decimals with a comma in Vietnamese. */

@@ -1,22 +1,13 @@
 /* How people tell one row from another: by what its record is found by. */
 #include "internal.h"
 
-static lth_err add_date(lth_buf *out, int64_t date)
-{
-    unsigned day = (unsigned)(date % 100), month = (unsigned)(date / 100 % 100);
-    unsigned year = (unsigned)(date / 10000);
-    return day != 0     ? lth_buf_format(out, "%u/%u/%u", day, month, year)
-           : month != 0 ? lth_buf_format(out, "%u/%u", month, year)
-                        : lth_buf_format(out, "%u", year);
-}
-
 static lth_err add(lth_buf *out, const lth_field *field, const lth_value *value)
 {
     lth_err err = out->n > 0 ? lth_buf_add(out, ", ", 2) : LTH_OK;
     if (err != LTH_OK) {
         return err;
     }
-    return field->type == LTH_TYPE_DATE ? add_date(out, value->number)
+    return field->type == LTH_TYPE_DATE ? lth_schema__add_date(out, value->number)
                                         : lth_value_text(out, field, value);
 }
 
