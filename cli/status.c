@@ -18,7 +18,8 @@ static int badness_node(const json_t *row)
         cut = true;
     double used = (double)lth_cli_int(row, "store_used"),
            max = (double)lth_cli_int(row, "store_max");
-    return (cut ? 5 : 0) + (max > 0 && used > 0.8 * max ? 2 : 0);
+    bool full = json_is_true(json_object_get(row, "full"));
+    return (cut || full ? 5 : 0) + (max > 0 && used > 0.8 * max ? 2 : 0);
 }
 
 static int badness_peer(const json_t *row)
@@ -40,9 +41,19 @@ static int badness_upload(const json_t *row)
                                                                : 1;
 }
 
-static int badness_carrier(const json_t *row)
+/* Files cannot come in, or not be put away: nothing goes on by itself. */
+static int badness_inbox(const json_t *row)
 {
-    return json_is_true(json_object_get(json_object_get(row, "inbox"), "missing")) ? 3 : 0;
+    const json_t *inbox = json_object_get(row, "inbox");
+    return json_is_true(json_object_get(inbox, "missing")) ||
+                   json_is_true(json_object_get(inbox, "unkept"))
+               ? 3
+               : 0;
+}
+
+static int badness_school(const json_t *row)
+{
+    return badness_origin(row) + badness_inbox(row);
 }
 
 static int badness_view(const json_t *row)
@@ -143,6 +154,9 @@ static void print_node(const lth_cli *cli, const json_t *row)
                                                            : lth_cli_say(cli, "ĐỨT", "DOWN"),
                (long long)waiting);
     }
+    if (json_is_true(json_object_get(row, "full")))
+        printf("; %s", lth_cli_say(cli, "KHO ĐẦY: tăng limits.store_mib rồi khởi động lại",
+                                   "THE STORE IS FULL: raise limits.store_mib and restart"));
     if (json_object_get(row, "link_up") != NULL)
         print_link(cli, row);
     putchar('\n');
@@ -180,6 +194,9 @@ static void print_inbox(const lth_cli *cli, const json_t *inbox)
         return;
     if (json_is_true(json_object_get(inbox, "missing")))
         printf("; %s", lth_cli_say(cli, "KHÔNG CÓ HỘP NHẬN", "THE INBOX IS MISSING"));
+    if (json_is_true(json_object_get(inbox, "unkept")))
+        printf("; %s", lth_cli_say(cli, "KHÔNG CẤT ĐƯỢC tệp đã đọc vào .kept: xem nhật ký",
+                                   "files that were read CANNOT BE PUT into .kept: see the log"));
     if (lth_cli_int(inbox, "waiting") > 0)
         printf(lth_cli_say(cli, "; %lld tệp chờ", "; %lld files waiting"),
                (long long)lth_cli_int(inbox, "waiting"));
@@ -325,10 +342,10 @@ static const struct kind {
     {"holds", badness_holds, print_holds},
     {"peer", badness_peer, print_peer},
     {"origin", badness_origin, print_origin},
-    {"school", badness_origin, print_school},
+    {"school", badness_school, print_school},
     {"table", badness_table, print_table},
     {"upload", badness_upload, print_upload},
-    {"carrier", badness_carrier, print_carrier},
+    {"carrier", badness_inbox, print_carrier},
     {"view", badness_view, print_view},
 };
 

@@ -101,7 +101,7 @@ static lth_request *request_new(lth_intake *self, struct MHD_Connection *connect
     r->intake = self;
     r->connection = connection;
     r->watch = info->socket_context;
-    r->file.inbox = r->file.fd = -1;
+    r->file.inbox = r->file.aside = r->file.fd = -1;
     lth_buf_init(&r->body, LTH_FORM_BODY_MAX + 1);
     lth_reply_init(r);
     (void)pthread_mutex_lock(&self->lock);

@@ -25,14 +25,29 @@ static lth_err out_of_space(uint64_t wanted, int inbox, lth_diag *diag)
     return LTH_OK;
 }
 
+/* Whoever else may write into an inbox, a vendor by SFTP, may put a link there. */
+static int open_aside(int inbox)
+{
+    return openat(inbox, ".in", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* Names of this process's own parts begin so: a clock that was set back makes them no older. */
+static size_t own_prefix(char *out, size_t size, int64_t since_ns)
+{
+    return lth_format(out, size, "%llu-", (unsigned long long)since_ns);
+}
+
 /* What an earlier process began and never ended. */
 static void sweep(int inbox, int64_t since_ns)
 {
     struct stat st;
-    int fd = openat(inbox, ".in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char own[24];
+    size_t n = own_prefix(own, sizeof own, since_ns);
+    int fd = open_aside(inbox);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     for (const struct dirent *e = NULL; dir != NULL && (e = readdir(dir)) != NULL;)
-        if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+        if (strncmp(e->d_name, own, n) != 0 &&
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
             (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec < since_ns)
             (void)unlinkat(fd, e->d_name, 0);
     if (dir != NULL)
@@ -44,8 +59,8 @@ static void sweep(int inbox, int64_t since_ns)
 lth_err lth_receive_open(lth_receive *self, const lth_inbox *to, uint64_t expected, lth_diag *diag)
 {
     const char *inbox = to->path;
-    char random[17], path[LTH_PATH_SIZE];
-    *self = (lth_receive){.inbox = -1, .fd = -1, .max = to->max};
+    char random[17], own[24], path[LTH_PATH_SIZE];
+    *self = (lth_receive){.inbox = -1, .aside = -1, .fd = -1, .max = to->max};
     (void)lth_format(path, sizeof path, "%s/.in", inbox);
     if (!make_dir(inbox) || !make_dir(path))
         return lth_fail(diag, LTH_E_IO, "%s: %s", path, strerror(errno));
@@ -55,12 +70,14 @@ lth_err lth_receive_open(lth_receive *self, const lth_inbox *to, uint64_t expect
     sweep(self->inbox, to->since_ns);
     lth_err err = out_of_space(expected, self->inbox, diag);
     lth_random_text(random, 8);
-    (void)lth_format(self->part, sizeof self->part, ".in/%s.part", random);
-    if (err == LTH_OK)
-        self->fd = openat(self->inbox, self->part,
+    (void)own_prefix(own, sizeof own, to->since_ns);
+    (void)lth_format(self->part, sizeof self->part, "%s%s.part", own, random);
+    self->aside = open_aside(self->inbox);
+    if (err == LTH_OK && self->aside >= 0)
+        self->fd = openat(self->aside, self->part,
                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (err == LTH_OK && self->fd < 0)
-        err = lth_fail(diag, LTH_E_IO, "%s/%s: %s", inbox, self->part, strerror(errno));
+        err = lth_fail(diag, LTH_E_IO, "%s/%s: %s", path, self->part, strerror(errno));
     if (err != LTH_OK)
         lth_receive_close(self);
     return err;
@@ -122,7 +139,7 @@ lth_err lth_receive_keep(lth_receive *self, const lth_clock *clock, lth_diag *di
     bool good = fsync(self->fd) == 0;
     good = close(self->fd) == 0 && good; /* nobody has it open for writing when it appears */
     self->fd = -1;
-    good = good && renameat2(self->inbox, self->part, self->inbox, self->id, RENAME_NOREPLACE) == 0;
+    good = good && renameat2(self->aside, self->part, self->inbox, self->id, RENAME_NOREPLACE) == 0;
     if (good)
         self->part[0] = '\0';
     good = good && fsync(self->inbox) == 0;
@@ -136,11 +153,13 @@ void lth_receive_close(lth_receive *self)
 {
     if (self->fd >= 0)
         close(self->fd);
-    if (self->inbox >= 0) {
-        if (self->part[0] != '\0')
-            (void)unlinkat(self->inbox, self->part, 0);
+    if (self->aside >= 0 && self->part[0] != '\0')
+        (void)unlinkat(self->aside, self->part, 0);
+    if (self->aside >= 0)
+        close(self->aside);
+    if (self->inbox >= 0)
         close(self->inbox);
-    }
     self->fd = -1;
+    self->aside = -1;
     self->inbox = -1;
 }

@@ -22,8 +22,9 @@ typedef struct lth_request lth_request;
 /** A file on its way to an inbox (receive.c). */
 typedef struct lth_receive {
     int inbox;     /**< Directory; -1: nothing is open. */
+    int aside;     /**< INBOX/.in */
     int fd;        /**< Of the temporary file. */
-    char part[40]; /**< Its name in INBOX/.in */
+    char part[48]; /**< Its name in INBOX/.in; "": it is there no more. */
     uint64_t bytes, max;
     uint8_t first[8]; /**< First bytes: they tell the kind. */
     int fault;        /**< errno of a write that went wrong. */

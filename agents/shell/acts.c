@@ -170,6 +170,27 @@ static void check_waiting(wish *w)
                "this upload does not wait for anybody");
 }
 
+/* What was said changes something once the file is read again: it must be there. To withdraw needs
+ * no file. */
+static void check_file(wish *w)
+{
+    lth_diag diag = {0};
+    const lth_profile *profile;
+    lth_inbox_taken file = {.fd = -1};
+    lth_post *post = lth_hosted_post(w->engine, w->school);
+    if (w->upload == 0 || w->act.kind == LTH_ACT_WITHDRAW)
+        return;
+    lth_inbox_answer answer =
+        lth_hosted_file(w->engine, w->school, w->about, &file, &profile, &diag);
+    if (answer == LTH_INBOX_GONE && post != NULL)
+        answer = lth_inbox_take(&post->inbox, w->about->id, &file, &diag);
+    if (answer == LTH_INBOX_GONE)
+        refuse(w, "no_file", "tệp đã nộp không còn giữ ở đây: nộp lại tệp rồi trả lời",
+               "the uploaded file is not kept here any more: upload it again, then answer");
+    else if (answer == LTH_INBOX_TAKEN)
+        lth_platform_close(&file.fd);
+}
+
 /* Durable before it is answered; then what it concerns is read again. */
 static void act(wish *w)
 {
@@ -211,6 +232,8 @@ void lth_engine_upload_act(void *ctx, lth_control_call *call, const json_t *requ
         read_particulars(&w);
     if (!w.bad)
         check_waiting(&w);
+    if (!w.bad)
+        check_file(&w);
     if (!w.bad)
         act(&w);
     free(w.about);

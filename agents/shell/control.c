@@ -86,16 +86,17 @@ static json_t *node_row(const lth_engine *self)
     lth_put64(bytes, info.session);
     lth_hex(session, bytes, sizeof bytes);
     const char *link = self->link.up ? "up" : self->link.refused ? "refused" : "down";
-    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "kind",
-                     "node", "org", self->node.conf->node.org, "name",
+    return json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:b,s:b,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}",
+                     "kind", "node", "org", self->node.conf->node.org, "name",
                      self->node.conf->node.name != NULL ? self->node.conf->node.name : "",
                      "version", LTH_VERSION, "broker", self->node.conf->broker, "broker_org",
                      lth_engine_json_org(self, &self->node.broker_org), "link", link, "link_up",
-                     (int)(self->link.up && info.link_up), "session", session, "sent_batches",
-                     (json_int_t)info.sent_batches, "sent_records", (json_int_t)info.sent_records,
-                     "receipts", (json_int_t)info.receipts, "rejects", (json_int_t)info.rejects,
-                     "store_used", (json_int_t)stat.bytes_used, "store_max",
-                     (json_int_t)stat.bytes_max, "uptime_ms",
+                     (int)(self->link.up && info.link_up), "full", (int)lth_engine_full(self),
+                     "session", session, "sent_batches", (json_int_t)info.sent_batches,
+                     "sent_records", (json_int_t)info.sent_records, "receipts",
+                     (json_int_t)info.receipts, "rejects", (json_int_t)info.rejects, "store_used",
+                     (json_int_t)stat.bytes_used, "store_max", (json_int_t)stat.bytes_max,
+                     "uptime_ms",
                      (json_int_t)((lth_platform_now().mono - self->started) / 1000000u));
 }
 
@@ -148,10 +149,10 @@ static json_t *receipts_of(const lth_engine *self, lth_txn *txn, uint32_t school
 
 static json_t *inbox_json(const lth_post *post)
 {
-    return json_pack("{s:s,s:b,s:b,s:i,s:i,s:i}", "path", post->inbox.path, "missing",
-                     (int)post->inbox.missing, "reading", (int)post->reading, "waiting",
-                     (int)post->inbox.n_files, "writing", (int)post->inbox.writing, "strange",
-                     (int)post->inbox.strange);
+    return json_pack("{s:s,s:b,s:b,s:b,s:i,s:i,s:i}", "path", post->inbox.path, "missing",
+                     (int)post->inbox.missing, "reading", (int)post->reading, "unkept",
+                     (int)post->unkept, "waiting", (int)post->inbox.n_files, "writing",
+                     (int)post->inbox.writing, "strange", (int)post->inbox.strange);
 }
 
 /* The newest upload of a school when a person should look at it. */

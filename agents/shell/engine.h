@@ -52,6 +52,7 @@ struct lth_engine {
     bool frames_wait;          /**< More frames lie in ZeroMQ than one turn took. */
     bool unpumped;             /**< The outbox was not looked at, or not to its end. */
     lth_mono hold_until, hold; /**< No new rounds before, after the store was full. */
+    lth_mono full_at;          /**< When it was full last; 0: never. */
     lth_mono watchdog, watchdog_due, tidy_due, started;
     bool bulk;                 /**< Steps were large since the store was opened. */
     bool trim;                 /**< Memory of a round can go back. */
@@ -91,6 +92,8 @@ json_t *lth_engine_json_fault(lth_scan_fault fault);
 void lth_engine_source_check(void *ctx, lth_control_call *call, const json_t *request);
 /** End them with an error: what they read from is replaced. */
 void lth_engine_checks_cancel(lth_engine *self);
+/** Is there no room in the store, as far as the last minutes tell? */
+bool lth_engine_full(const lth_engine *self);
 void lth_engine_store_error(lth_control_call *call, lth_err err);
 /** Index of the school that the request names; false: it was told that there is none. */
 bool lth_engine_school_named(const lth_engine *self, lth_control_call *call, const json_t *request,

@@ -55,6 +55,7 @@ typedef struct lth_post {
     lth_again *again;
     lth_mono not_before, delay;
     bool reading;
+    bool unkept;                       /**< What was read could not be put away. */
     uint32_t failures;                 /**< In a row, of the process that reads. */
     char dealt[LTH_UPLOAD_ID_MAX + 1]; /**< Carrier: the file that `deal` is about. */
     uint8_t dealt_sha256[LTH_HASH_SIZE];

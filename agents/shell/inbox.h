@@ -15,11 +15,12 @@
 
 #include "agents/core/agent.h"
 
-#define LTH_INBOX_FILES_MAX 1000u /**< Listed at once; further ones wait for these. */
+#define LTH_INBOX_FILES_MAX 1000u /**< Listed at once, the oldest; further ones wait for these. */
 
 typedef struct lth_inbox_file {
     char name[LTH_UPLOAD_ID_MAX + 1];
     uint64_t arrived_ns; /**< When it got this name here. */
+    uint64_t order_ns;   /**< When it came, also when its name was changed after that. */
     bool busy;           /**< Somebody had it open for writing when it was looked at. */
 } lth_inbox_file;
 
@@ -28,7 +29,7 @@ typedef struct lth_inbox {
     lth_inbox_file *files; /**< In order of arrival. */
     uint32_t n_files;
     uint32_t writing;    /**< Still being written, under whatever name. */
-    uint32_t strange;    /**< Left alone: links, directories, devices. */
+    uint32_t strange;    /**< Left alone: links, directories, devices, hidden names. */
     uint64_t changed_ns; /**< Of the directory when it was listed. */
     bool look_again;
     bool missing; /**< The directory cannot be read. */
@@ -69,6 +70,10 @@ LTH_MUST_USE lth_err lth_inbox_hash(const lth_inbox_taken *taken, const lth_hash
  * stays. */
 LTH_MUST_USE lth_err lth_inbox_keep(lth_inbox *self, const char *name, const lth_inbox_taken *taken,
                                     lth_diag *diag);
+/** Give a file another name, one of ours: an upload with this one is known already. */
+void lth_inbox_rename(lth_inbox *self, const char *name);
+/** It left the inbox: the list need not be made anew for that. */
+void lth_inbox_drop(lth_inbox *self, const char *name);
 /** Write .kept/NAME.json durably. */
 LTH_MUST_USE lth_err lth_inbox_note(lth_inbox *self, const char *name, const void *text, size_t n,
                                     lth_diag *diag);

@@ -16,6 +16,7 @@
 #define YOUNG_NS   UINT64_C(2000000000)  /* a change may hide behind one that is younger */
 #define SETTLED_NS UINT64_C(10000000000) /* where no lease can be had: untouched for so long */
 #define TRIES      1000u
+#define OURS       "%Y%m%dT%H%M%S." /* then nanoseconds, "Z-" and a number */
 
 static uint64_t ns_of(struct timespec t)
 {
@@ -141,6 +142,22 @@ static bool busy(int fd, const struct stat *st)
 
 /* ---- listing ---- */
 
+/* The time of arrival that a name of ours carries: a new name is a new time for the file system. */
+static bool time_in(const char *name, uint64_t *ns)
+{
+    struct tm tm = {0};
+    const char *at = strptime(name, OURS, &tm);
+    uint64_t fraction = 0;
+    int digits = 0;
+    for (; at != NULL && digits < 9 && at[digits] >= '0' && at[digits] <= '9'; digits++)
+        fraction = fraction * 10 + (uint64_t)(at[digits] - '0');
+    time_t seconds = digits == 9 && at[9] == 'Z' && at[10] == '-' ? timegm(&tm) : -1;
+    if (seconds < 0)
+        return false;
+    *ns = (uint64_t)seconds * 1000000000u + fraction;
+    return true;
+}
+
 /* A name that was not used here: time of arrival, a number, the ending. */
 static bool rename_to_ours(int dir, int kept, const char *name, const struct stat *st,
                            char out[LTH_UPLOAD_ID_MAX + 1])
@@ -148,10 +165,11 @@ static bool rename_to_ours(int dir, int kept, const char *name, const struct sta
     struct tm tm;
     char when[32];
     time_t arrived = st->st_ctim.tv_sec;
-    if (gmtime_r(&arrived, &tm) == NULL || strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &tm) == 0)
+    if (gmtime_r(&arrived, &tm) == NULL || strftime(when, sizeof when, OURS, &tm) == 0)
         return false;
     for (unsigned i = 1; i <= TRIES; i++) {
-        (void)snprintf(out, LTH_UPLOAD_ID_MAX + 1, "%s-%u%s", when, i, ending_of(name));
+        (void)snprintf(out, LTH_UPLOAD_ID_MAX + 1, "%s%09ldZ-%u%s", when, st->st_ctim.tv_nsec, i,
+                       ending_of(name));
         if (kept >= 0 && faccessat(kept, out, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
             continue;
         if (renameat2(dir, name, dir, out, RENAME_NOREPLACE) == 0)
@@ -167,12 +185,29 @@ static bool used_before(int kept, const char *name)
     return kept >= 0 && faccessat(kept, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+    const lth_inbox_file *x = a, *y = b;
+    if (x->order_ns != y->order_ns)
+        return x->order_ns < y->order_ns ? -1 : 1;
+    return strverscmp(x->name, y->name);
+}
+
+/* In order; of more than are listed at once the oldest stay. */
+static void sort_files(lth_inbox *self)
+{
+    if (self->n_files > 1)
+        qsort(self->files, self->n_files, sizeof *self->files, compare);
+    if (self->n_files > LTH_INBOX_FILES_MAX) {
+        self->n_files = LTH_INBOX_FILES_MAX;
+        self->look_again = true;
+    }
+}
+
 static bool add_file(lth_inbox *self, const char *name, const struct stat *st, bool is_busy)
 {
-    if (self->n_files == LTH_INBOX_FILES_MAX) {
-        self->look_again = true;
-        return true;
-    }
+    if (self->n_files == 2 * LTH_INBOX_FILES_MAX)
+        sort_files(self);
     if ((self->n_files & (self->n_files - 1)) == 0) { /* room for 1, 2, 4, ... */
         size_t room = self->n_files == 0 ? 1 : 2 * (size_t)self->n_files;
         lth_inbox_file *files = realloc(self->files, room * sizeof *files);
@@ -183,15 +218,30 @@ static bool add_file(lth_inbox *self, const char *name, const struct stat *st, b
     lth_inbox_file *file = &self->files[self->n_files++];
     *file = (lth_inbox_file){.arrived_ns = ns_of(st->st_ctim), .busy = is_busy};
     memcpy(file->name, name, strnlen(name, sizeof file->name - 1)); /* As name_ok() has it. */
+    if (!time_in(name, &file->order_ns))
+        file->order_ns = file->arrived_ns;
     return true;
+}
+
+/* Directories that the page and this agent keep beside the files. */
+static bool is_ours(const char *name)
+{
+    static const char *const ours[] = {".", "..", ".in", KEPT, ANSWER};
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        if (strcmp(ours[i], name) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void look_at(lth_inbox *self, int dir, int kept, const char *name)
 {
     char ours[LTH_UPLOAD_ID_MAX + 1];
     struct stat st;
-    if (name[0] == '.')
+    if (name[0] == '.') {
+        self->strange += is_ours(name) ? 0 : 1;
         return;
+    }
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return;
     if (!plain(&st)) {
@@ -220,14 +270,6 @@ static void look_at(lth_inbox *self, int dir, int kept, const char *name)
         self->look_again = true;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const lth_inbox_file *x = a, *y = b;
-    if (x->arrived_ns != y->arrived_ns)
-        return x->arrived_ns < y->arrived_ns ? -1 : 1;
-    return strcmp(x->name, y->name);
-}
-
 static void list(lth_inbox *self, int fd)
 {
     DIR *dir = fdopendir(fd);
@@ -241,8 +283,7 @@ static void list(lth_inbox *self, int fd)
         look_at(self, fd, kept, e->d_name);
     close_fd(kept);
     (void)closedir(dir);
-    if (self->n_files > 1)
-        qsort(self->files, self->n_files, sizeof *self->files, compare);
+    sort_files(self);
 }
 
 bool lth_inbox_look(lth_inbox *self, uint64_t now_ms)
@@ -379,6 +420,30 @@ lth_err lth_inbox_keep(lth_inbox *self, const char *name, const lth_inbox_taken 
     close_fd(kept);
     close_fd(dir);
     return err;
+}
+
+void lth_inbox_rename(lth_inbox *self, const char *name)
+{
+    char ours[LTH_UPLOAD_ID_MAX + 1];
+    struct stat st;
+    int dir = open(self->path, DIR_FLAGS);
+    int kept = dir >= 0 ? openat(dir, KEPT, DIR_FLAGS | O_NOFOLLOW) : -1;
+    if (dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && plain(&st))
+        (void)rename_to_ours(dir, kept, name, &st, ours);
+    self->look_again = true;
+    close_fd(kept);
+    close_fd(dir);
+}
+
+void lth_inbox_drop(lth_inbox *self, const char *name)
+{
+    uint32_t i = 0;
+    while (i < self->n_files && strcmp(self->files[i].name, name) != 0)
+        i++;
+    if (i == self->n_files)
+        return;
+    self->n_files--;
+    memmove(&self->files[i], &self->files[i + 1], (self->n_files - i) * sizeof *self->files);
 }
 
 static bool write_whole(int fd, const void *text, size_t n)

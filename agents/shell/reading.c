@@ -16,11 +16,13 @@ static const struct {
                "the file is too large: remove pictures and sheets that are not needed"},
   UNREADABLE = {"máy chủ không mở được tệp: người quản trị xem quyền đọc của thư mục nhận",
                 "the server cannot open the file: look at the permissions of the inbox"},
-  FAILED = {
-      "máy chủ gặp sự cố khi đọc tệp, sẽ tự đọc lại; nếu vẫn lỗi: lưu lại tệp bằng Excel rồi "
-      "nộp lại",
-      "the server failed while reading and will try again; if it stays so, save the file anew "
-      "with Excel and upload it again"};
+  FAILED =
+      {"máy chủ gặp sự cố khi đọc tệp, sẽ tự đọc lại; nếu vẫn lỗi: lưu lại tệp bằng Excel rồi "
+       "nộp lại",
+       "the server failed while reading and will try again; if it stays so, save the file anew "
+       "with Excel and upload it again"},
+  LOST = {"tệp đã mất khỏi máy chủ trước khi đọc xong: nộp lại tệp",
+          "the file was lost from the server before it was read to its end: upload it again"};
 
 bool lth_reading_feed(lth_reading *self, const lth_agent_event *event)
 {
@@ -139,12 +141,16 @@ static void keep(lth_reading *self)
     post->inbox.look_again = true;
     post->delay = 0;
     post->not_before = 0;
-    if (err == LTH_E_IO) {
+    post->unkept = err == LTH_E_IO;
+    if (post->unkept) {
         lth_log_text(&self->engine->log, LTH_LEVEL_ERROR, "upload_not_kept", "reason", diag.text);
         post->not_before = lth_platform_now().mono + LTH_MONO_S(60);
     }
+    if (!self->kept)
+        lth_inbox_drop(&post->inbox, self->upload.id);
     self->engine->hosted.waiting = true;
-    self->engine->hosted.look_due = 0;
+    if (post->inbox.n_files == 0)
+        self->engine->hosted.look_due = 0;
 }
 
 /* Once more in a while: the fault may have been the machine's. False: it had its tries. */
@@ -403,6 +409,19 @@ static bool known(const lth_engine *engine, uint32_t school, const char *id, lth
     return number != 0;
 }
 
+/* The file of a known upload is not kept any more, and another one has its name. */
+static bool is_another(const lth_reading *self, const lth_post *post, const char *id,
+                       lth_upload *before)
+{
+    const lth_agent_node *node = &self->engine->node;
+    bool many = post->school == LTH_POST_CARRIER, yes = false;
+    uint32_t end = many ? node->n_schools : post->school + 1;
+    for (uint32_t i = many ? 0 : post->school; !yes && i < end; i++)
+        yes = node->conf->schools[i].profile != NULL && known(self->engine, i, id, before) &&
+              before->received_ms != self->upload.received_ms;
+    return yes;
+}
+
 static lth_inbox_answer take(lth_reading *self, lth_post *post, const char *id, bool again,
                              lth_diag *diag)
 {
@@ -414,10 +433,16 @@ static lth_inbox_answer take(lth_reading *self, lth_post *post, const char *id, 
     if (!again) {
         answer = lth_inbox_take(&post->inbox, id, &self->file, diag);
         self->upload.received_ms = self->file.arrived_ns / 1000000u;
+        bool there = answer == LTH_INBOX_TAKEN || answer == LTH_INBOX_FAILED;
+        if (there && is_another(self, post, id, before)) {
+            lth_platform_close(&self->file.fd);
+            lth_inbox_rename(&post->inbox, id);
+            answer = LTH_INBOX_GONE;
+        }
     } else if (known(self->engine, post->school, id, before)) {
         answer = lth_hosted_file(self->engine, post->school, before, &self->file, &profile, diag);
         self->upload.received_ms = before->received_ms;
-        if (profile != post->profile)
+        if (profile != NULL && profile != post->profile)
             self->only = post->school;
     }
     free(before);
@@ -440,6 +465,22 @@ static bool fits(lth_reading *self, const char **vi, const char **en)
     return self->file.fd >= 0 && self->file.bytes <= most;
 }
 
+/* Begun once, and nowhere any more: it ends here, or it would be under way for ever. */
+static bool end_lost(lth_reading *self, lth_post *post, const char *id)
+{
+    lth_inbox_taken file = {.fd = -1};
+    bool lost = known(self->engine, post->school, id, &self->upload) &&
+                self->upload.state == LTH_UPLOAD_READING &&
+                lth_inbox_take(&post->inbox, id, &file, NULL) == LTH_INBOX_GONE;
+    lth_platform_close(&file.fd);
+    if (!lost)
+        return false;
+    self->post = post;
+    post->reading = true;
+    refuse(self, LTH_SCAN_bad_file, LOST.vi, LOST.en);
+    return true;
+}
+
 lth_reading_start lth_reading_begin(lth_engine *engine, lth_post *post, const char *id, bool again)
 {
     lth_diag diag = {0};
@@ -449,6 +490,8 @@ lth_reading_start lth_reading_begin(lth_engine *engine, lth_post *post, const ch
     *self = (lth_reading){.engine = engine, .only = LTH_POST_CARRIER, .kept = again};
     self->file.fd = -1;
     lth_inbox_answer answer = take(self, post, id, again, &diag);
+    if (answer == LTH_INBOX_GONE && again && end_lost(self, post, id))
+        return LTH_READING_STARTED;
     if (answer == LTH_INBOX_GONE || answer == LTH_INBOX_BUSY)
         return answer == LTH_INBOX_BUSY && again ? LTH_READING_LATER : LTH_READING_NOTHING;
     if (answer == LTH_INBOX_FAILED)

@@ -5,6 +5,7 @@
 
 #define HOLD_FIRST LTH_MONO_S(1)
 #define HOLD_MOST  LTH_MONO_S(60)
+#define FULL_FOR   LTH_MONO_S(600)
 #define BULK_TIME  LTH_MONO_MS(100)
 #define BULK_BYTES (8u * 1024u * 1024u)
 
@@ -82,10 +83,17 @@ void lth_engine_rebuild(lth_engine *self)
     }
 }
 
+/* Small steps go on fitting in; what did not is tried again at the latest after FULL_FOR. */
+bool lth_engine_full(const lth_engine *self)
+{
+    return self->full_at != 0 && lth_platform_now().mono - self->full_at < FULL_FOR;
+}
+
 /* The round is lost and comes again; until there is room both reading and the link slow down. */
 static void full(lth_engine *self)
 {
     lth_mono now = lth_platform_now().mono;
+    self->full_at = now;
     self->hold = self->hold == 0 ? HOLD_FIRST : self->hold * 2;
     self->hold = self->hold > HOLD_MOST ? HOLD_MOST : self->hold;
     self->hold_until = now + self->hold;

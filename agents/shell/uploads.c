@@ -134,6 +134,22 @@ json_t *lth_engine_json_signed(const lth_engine *self, uint32_t school)
     return json_pack("{s:s,s:s}", "vi", vi, "en", en);
 }
 
+/* Why nothing happens to it, while that lies here. */
+static json_t *detail_json(const lth_engine *self, const lth_upload *upload)
+{
+    bool waits = upload->state == LTH_UPLOAD_RECEIVED || upload->state == LTH_UPLOAD_READING;
+    if (waits && lth_engine_full(self))
+        return json_pack(
+            "{s:s,s:s}", "vi",
+            "máy chủ đang hết chỗ: tệp nằm an toàn ở đây và sẽ tự được đọc khi có chỗ, "
+            "không cần nộp lại",
+            "en",
+            "the server has no room: the file lies here safely and will be read by "
+            "itself when there is room, no need to upload it again");
+    return json_pack("{s:s,s:s}", "vi", upload->detail, "en",
+                     upload->detail_en[0] != '\0' ? upload->detail_en : upload->detail);
+}
+
 json_t *lth_upload_json(const lth_engine *self, uint32_t school, uint64_t number,
                         const lth_upload *upload)
 {
@@ -142,15 +158,13 @@ json_t *lth_upload_json(const lth_engine *self, uint32_t school, uint64_t number
     bool hashed = memcmp(upload->sha256, none, sizeof none) != 0;
     lth_hex(hex, upload->sha256, LTH_HASH_SIZE);
     return json_pack(
-        "{s:s,s:I,s:s,s:o,s:o,s:I,s:o,s:o,s:{s:s,s:s},s:I,s:b,s:o,s:o,s:o}", "id", upload->id,
-        "number", (json_int_t)number, "state", lth_upload_state_name(upload->state), "received",
+        "{s:s,s:I,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:I,s:b,s:o,s:o,s:o}", "id", upload->id, "number",
+        (json_int_t)number, "state", lth_upload_state_name(upload->state), "received",
         iso(upload->received_ms), "done", iso(upload->done_ms), "bytes", (json_int_t)upload->bytes,
         "sha256", hashed ? json_string(hex) : json_null(), "fault", fault_json(upload->fault),
-        "detail", "vi", upload->detail, "en",
-        upload->detail_en[0] != '\0' ? upload->detail_en : upload->detail, "findings",
-        (json_int_t)upload->n_findings, "waiting", (int)(upload->state == LTH_UPLOAD_WAITING),
-        "signed", lth_engine_json_signed(self, school), "tables", tables_json(self, upload),
-        "tiers", tiers_json(self, upload));
+        "detail", detail_json(self, upload), "findings", (json_int_t)upload->n_findings, "waiting",
+        (int)(upload->state == LTH_UPLOAD_WAITING), "signed", lth_engine_json_signed(self, school),
+        "tables", tables_json(self, upload), "tiers", tiers_json(self, upload));
 }
 
 json_t *lth_upload_newest(const lth_engine *self, lth_txn *txn, uint32_t school)
