@@ -281,8 +281,7 @@ static void print_view(const lth_cli *cli, const json_t *row)
         print_strangers(cli, row);
     if (badness_view(row) >= 3)
         printf(": %s (%s) %s: %s", lth_cli_str(fault, language), lth_cli_str(fault, "code"),
-               lth_cli_str(row, "detail"),
-               lth_cli_str(json_object_get(row, "todo"), language));
+               lth_cli_str(row, "detail"), lth_cli_str(json_object_get(row, "todo"), language));
     putchar('\n');
 }
 
