@@ -82,6 +82,7 @@ static void read_file_requests(const uint8_t *data, size_t size)
 {
     lth_capture_file_request file;
     lth_capture_answer_request answer;
+    lth_capture_view_request view;
     lth_arena *arena = lth_arena_new(8u << 20);
     lth_buf again;
     lth_buf_init(&again, LTH_CAPTURE_REQUEST_MAX + 4);
@@ -91,6 +92,10 @@ static void read_file_requests(const uint8_t *data, size_t size)
     } else if (arena != NULL &&
                lth_capture_answer_decode(&answer, lth_slice_of(data, size), arena) == 0) {
         LTH_ASSERT(lth_capture_answer_encode(&again, &answer) == LTH_OK);
+        same_again(&again, data, size);
+    } else if (arena != NULL &&
+               lth_capture_view_decode(&view, lth_slice_of(data, size), arena) == 0) {
+        LTH_ASSERT(lth_capture_view_encode(&again, &view) == LTH_OK);
         same_again(&again, data, size);
     }
     lth_buf_fini(&again);
