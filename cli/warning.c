@@ -3,12 +3,17 @@
 
 static void print_one(const lth_cli *cli, const json_t *row)
 {
+    const json_t *school = json_object_get(row, "school");
     printf("%s %s  %s  %s", lth_cli_str(row, "org"), lth_cli_str(row, "dataset"),
            lth_cli_str(row, "record_id"), lth_cli_str(row, "severity"));
     if (json_is_true(json_object_get(row, "accepted")))
         printf(lth_cli_say(cli, "  đã chấp nhận: %s, %s", "  accepted: %s, %s"),
                lth_cli_str(row, "by"), lth_cli_str(row, "why"));
     lth_cli_print_rule(cli, row);
+    if (json_is_object(school))
+        printf(lth_cli_say(cli, "\n    nhà trường đã chấp nhận: %s (%s)",
+                           "\n    accepted at the school: %s (%s)"),
+               lth_cli_str(school, "why"), lth_cli_str(school, "by"));
     putchar('\n');
 }
 

@@ -34,6 +34,7 @@ typedef struct packing {
         Lienthong__Link__Bye bye;
         Lienthong__Link__Release release;
         Lienthong__Link__Released released;
+        Lienthong__Link__Accepted accepted;
     };
     Lienthong__Link__CertPair pairs[LTH_CERTS_MAX];
     Lienthong__Link__CertPair *pair_list[LTH_CERTS_MAX];
@@ -273,6 +274,20 @@ static void put_released(packing *to, const lth_frame *frame)
     to->frame.released = &to->released;
 }
 
+static void put_accepted(packing *to, const lth_frame *frame)
+{
+    const lth_frame_accepted *from = &frame->accepted;
+    lienthong__link__accepted__init(&to->accepted);
+    to->accepted.origin = bytes_of_id(&from->origin);
+    to->accepted.dataset = from->dataset;
+    to->accepted.record_id = bytes_of_id(&from->record_id);
+    to->accepted.rule = from->rule;
+    to->accepted.by = bytes_of_slice(from->by);
+    to->accepted.why = bytes_of_slice(from->why);
+    to->accepted.accepted_ms = from->accepted_ms;
+    to->frame.accepted = &to->accepted;
+}
+
 /* ---- from protobuf-c: sizes and ranges were checked by the scan ---- */
 
 static void get_id(lth_id *to, ProtobufCBinaryData from)
@@ -472,6 +487,19 @@ static void get_released(lth_frame *frame, const pb_frame *pb, const lth_proto_s
     memcpy(frame->released.hash, scan->top[1].bytes.p, LTH_HASH_SIZE);
 }
 
+static void get_accepted(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *scan)
+{
+    enum { BY = 5, WHY };
+    lth_frame_accepted *to = &frame->accepted;
+    get_id(&to->origin, pb->accepted->origin);
+    to->dataset = (uint16_t)pb->accepted->dataset;
+    get_id(&to->record_id, pb->accepted->record_id);
+    to->rule = (uint16_t)pb->accepted->rule;
+    to->by = scan->top[BY].bytes;
+    to->why = scan->top[WHY].bytes;
+    to->accepted_ms = pb->accepted->accepted_ms;
+}
+
 static const struct {
     void (*put)(packing *to, const lth_frame *frame);
     void (*get)(lth_frame *frame, const pb_frame *pb, const lth_proto_scan *scan);
@@ -495,6 +523,7 @@ static const struct {
     [LTH_FRAME_BYE] = {put_bye, get_bye},
     [LTH_FRAME_RELEASE] = {put_release, get_release},
     [LTH_FRAME_RELEASED] = {put_released, get_released},
+    [LTH_FRAME_ACCEPTED] = {put_accepted, get_accepted},
 };
 
 /* protobuf-c appends here, so that nothing is moved once written (its plain pack moves every

@@ -114,6 +114,11 @@ static const message BODIES[LTH_FRAME_KIND_LAST + 1] = {
                            {SIZES("signed_release", LTH_RELEASE_BYTES_MIN, LTH_RELEASE_BYTES_MAX),
                             LANE, U64("out_no")}},
     [LTH_FRAME_RELEASED] = {"released", 1, {EXACT("hash", LTH_HASH_SIZE)}},
+    [LTH_FRAME_ACCEPTED] = {"accepted",
+                            7,
+                            {ID("origin"), RANGE("dataset", 0, UINT16_MAX), ID("record_id"),
+                             RANGE("rule", 1, UINT16_MAX), SIZES("by", 1, LTH_BY_MAX),
+                             SIZES("why", 1, LTH_WHY_MAX), U64("accepted_ms")}},
 };
 
 /* A message being read. Frame > body > message: two of them below the frame. */

@@ -2,9 +2,7 @@
 
 /* A person's word: what it changes, and who said it and why (table `act`). */
 
-#define BY_MAX     100u
-#define REASON_MAX 500u
-#define KEY_BYTES  (16u + 8u + 2u)
+#define KEY_BYTES (16u + 8u + 2u)
 
 static lth_err keep_act(agent_ctx *c, const lth_agent_act *act)
 {
@@ -150,27 +148,22 @@ static lth_err answer(agent_ctx *c, const lth_agent_act *act)
 
 static lth_err accept(agent_ctx *c, const lth_agent_act *act)
 {
-    uint8_t handle[PRINT_SIZE], key[2 + 16 + 2], value[PRINT_SIZE + 8];
+    uint8_t handle[PRINT_SIZE];
     agent_map_row row;
     bool found;
     lth_err err = find_record(c, act, handle, &row, &found);
     if (err != LTH_OK || !found) {
         return err;
     }
-    lth_put16(key, act->dataset);
-    memcpy(key + 2, act->record_id.b, sizeof act->record_id.b);
-    lth_put16(key + 18, act->rule);
-    memcpy(value, row.hash, PRINT_SIZE);
-    lth_put64(value + PRINT_SIZE, c->now.wall_ms);
-    err = lth_put_kv(c->txn, LTH_A_accepted, lth_slice_of(key, sizeof key),
-                     lth_slice_of(value, sizeof value), LTH_PUT);
+    err = lth_agent__accepted_put(c, act, row.hash);
     row.flags |= MAP_JUDGE;
     return err == LTH_OK ? lth_agent__map_put(c, handle, &row) : err;
 }
 
 lth_err lth_agent__on_act(agent_ctx *c, const lth_agent_act *act)
 {
-    if (act->by.n < 1 || act->by.n > BY_MAX || act->reason.n < 1 || act->reason.n > REASON_MAX) {
+    if (act->by.n < 1 || act->by.n > LTH_BY_MAX || act->reason.n < 1 ||
+        act->reason.n > LTH_WHY_MAX) {
         lth_log_event(&c->self->env.log, LTH_LEVEL_NOTICE, "act_ignored", "org=%s reason=author",
                       lth_agent__code_of(c->self, c->school));
         return LTH_OK;

@@ -420,6 +420,10 @@ static void put_frame(const lth_agent *self, const agent_item *item, lth_frame *
         frame->batch.body = item->body;
         frame->batch.lane = item->lane;
         break;
+    case ITEM_ACCEPTED:
+        frame->kind = LTH_FRAME_ACCEPTED;
+        lth_agent__accepted_frame(item, &school->conf->org, &frame->accepted);
+        break;
     case ITEM_SCAN:
         LTH_ASSERT(false);
     }

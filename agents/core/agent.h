@@ -48,7 +48,8 @@
                   were called: of this upload and of those after it up to the next row */          \
     X(finding) /* org 16 | upload 8 | row 4 | n 2 -> lth_upload_finding_encode() */                \
     X(answer)  /* org prefix 8 | dataset 2 | row hash 16 -> key hash 16: a person's decision */    \
-    X(accepted) /* dataset 2 | record_id 16 | rule 2 -> row hash 16 | when 8: warnings accepted */ \
+    X(accepted) /* dataset 2 | record_id 16 | rule 2 -> row hash 16 | when 8 | by_n 1 | by | why_n \
+                   2 | why: warnings accepted; stores of before have neither by nor why */         \
     X(act)      /* org 16 | when 8 | n 2 -> lth_agent_act_encode(): who did what and why */
 
 enum lth_agent_store_table {

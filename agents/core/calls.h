@@ -263,6 +263,18 @@ lth_err lth_agent__on_reject(agent_ctx *c, const lth_frame_reject *reject);
 lth_err lth_agent__on_held(agent_ctx *c, const lth_frame_held *held);
 lth_err lth_agent__holds_forget(agent_ctx *c);
 
+/* accepted.c */
+lth_err lth_agent__accepted_put(agent_ctx *c, const lth_agent_act *act,
+                                const uint8_t row_hash[PRINT_SIZE]);
+/** Of a row of c->table. */
+lth_err lth_agent__accepted_find(agent_ctx *c, const lth_id *id, uint16_t rule,
+                                 const uint8_t row_hash[PRINT_SIZE], bool *yes);
+/** All of this school are to be told to the broker, when it holds everything. */
+void lth_agent__accepted_again(agent_school *school);
+lth_err lth_agent__accepted_tell(lth_agent *self, lth_txn *read, bool *more);
+void lth_agent__accepted_frame(const agent_item *item, const lth_id *org,
+                               lth_frame_accepted *frame);
+
 /* outbox.c */
 /** Fields of an entry; false = corrupt. */
 bool lth_agent__entry_decode(lth_slice value, lth_slice *signed_header, lth_lane *lane,

@@ -116,20 +116,10 @@ static lth_err write_down(agent_ctx *c, uint32_t n, const lth_finding *finding, 
 /* Did a person accept this warning of the record as it is now? */
 static lth_err is_accepted(agent_ctx *c, const lth_finding *finding, const lth_id *id, bool *yes)
 {
-    uint8_t key[2 + 16 + 2];
-    lth_slice value;
     *yes = false;
-    if (id == NULL || !c->self->row.known || finding->rule == 0) {
-        return LTH_OK;
-    }
-    lth_put16(key, c->table->mapping->dataset->number);
-    memcpy(key + 2, id->b, sizeof id->b);
-    lth_put16(key + 18, finding->rule);
-    lth_err err = lth_get(c->txn, LTH_A_accepted, lth_slice_of(key, sizeof key), &value);
-    if (err == LTH_OK) {
-        *yes = value.n >= PRINT_SIZE && memcmp(value.p, c->self->row.hash, PRINT_SIZE) == 0;
-    }
-    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+    return id == NULL || !c->self->row.known || finding->rule == 0
+               ? LTH_OK
+               : lth_agent__accepted_find(c, id, finding->rule, c->self->row.hash, yes);
 }
 
 lth_err lth_agent__findings(agent_ctx *c, const lth_id *id)

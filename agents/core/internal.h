@@ -276,6 +276,8 @@ typedef enum agent_session {
     SESSION_STOPPED,
 } agent_session;
 
+#define ACCEPTED_KEY (2u + 16u + 2u) /**< Of table `accepted`. */
+
 typedef struct agent_school {
     const lth_agent_school *conf;
     lth_agent_head head;
@@ -288,8 +290,11 @@ typedef struct agent_school {
     agent_change *first, *last;
     agent_session session;
     lth_mono until;
-    uint64_t next_send, confirmed; /**< Numbers in this session; in flight = between them. */
-    int next_lane;                 /**< Lane of next_send's batch; -1 unknown. */
+    uint64_t next_send, confirmed;   /**< Numbers in this session; in flight = between them. */
+    int next_lane;                   /**< Lane of next_send's batch; -1 unknown. */
+    bool telling;                    /**< Acceptances are to be told (accepted.c): */
+    uint32_t told_tables;            /**< of these many tables they are, */
+    uint8_t told_from[ACCEPTED_KEY]; /**< and of the next one from here on. */
 } agent_school;
 
 typedef enum agent_item_kind {
@@ -300,6 +305,7 @@ typedef enum agent_item_kind {
     ITEM_EPOCH_REQUEST,
     ITEM_HEARTBEAT,
     ITEM_BATCH,
+    ITEM_ACCEPTED, /**< signed_header, body: key and value of `accepted`. */
     ITEM_SCAN
 } agent_item_kind;
 

@@ -29,7 +29,11 @@ void lth_agent__drop_sends(lth_agent *self, bool batches_only)
     uint32_t kept = 0;
     for (uint32_t i = self->item_at; i < self->item_n; i++) {
         agent_item_kind kind = self->items[i].kind;
-        bool drop = batches_only ? kind == ITEM_BATCH : kind != ITEM_SCAN;
+        bool reads = kind == ITEM_BATCH || kind == ITEM_ACCEPTED;
+        bool drop = batches_only ? reads : kind != ITEM_SCAN;
+        if (drop && kind == ITEM_ACCEPTED) {
+            lth_agent__accepted_again(&self->schools[self->items[i].school]);
+        }
         if (!drop) {
             self->items[kept++] = self->items[i];
         }

@@ -113,6 +113,9 @@ lth_err lth_agent_pump(lth_agent *self, lth_txn *read, lth_now now, bool *more, 
         }
     }
     *more = err == LTH_OK && last == TURN_STOP && room == 0;
+    if (err == LTH_OK && self->link == LINK_READY) {
+        err = lth_agent__accepted_tell(self, read, more);
+    }
     return err == LTH_OK ? LTH_OK
                          : lth_fail(diag, err, "reading the outbox: %s", lth_err_text(err));
 }

@@ -78,6 +78,7 @@ static void go(agent_ctx *c, const lth_position *from)
     lth_agent__session(c->self, school, SESSION_GO, LTH_MONO_NEVER);
     school->confirmed = from->seq;
     school->next_send = from->seq + 1;
+    lth_agent__accepted_again(school);
     if (from->epoch == head->at.epoch && from->seq > head->acked.seq) {
         head->acked = *from;
         school->head_dirty = true;

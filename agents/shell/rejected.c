@@ -4,21 +4,6 @@
 
 #include "agents/shell/rejected.h"
 
-/* On one line and without controls of terminals. Never NULL; empty when it is no UTF-8. */
-static json_t *plain(lth_slice text)
-{
-    char line[LTH_WHY_MAX];
-    LTH_ASSERT(text.n <= sizeof line);
-    for (size_t i = 0; i < text.n; i++) {
-        bool control = text.p[i] < ' ' || text.p[i] == 0x7F;
-        line[i] = control ? ' ' : (char)text.p[i];
-        if (i > 0 && text.p[i - 1] == 0xC2 && text.p[i] < 0xA0) /* U+0080 to U+009F */
-            line[i - 1] = line[i] = ' ';
-    }
-    json_t *json = text.n > 0 ? json_stringn(line, text.n) : NULL;
-    return json != NULL ? json : json_string("");
-}
-
 json_t *lth_rejected_json(const lth_engine *self, const lth_frame_held *held)
 {
     const lth_org *org = lth_registry_find(&self->node.conf->registry, &held->tier_org);
@@ -27,7 +12,8 @@ json_t *lth_rejected_json(const lth_engine *self, const lth_frame_held *held)
     return json_pack(
         "{s:o,s:o,s:o,s:o,s:I}", "org", lth_engine_json_org(self, &held->tier_org), "name",
         org != NULL ? json_string(org->name) : lth_engine_json_org(self, &held->tier_org), "by",
-        plain(held->by), "why", plain(held->why), "ms", (json_int_t)held->decided_ms);
+        lth_control_words(held->by), "why", lth_control_words(held->why), "ms",
+        (json_int_t)held->decided_ms);
 }
 
 json_t *lth_rejected_text(const lth_engine *self, const lth_frame_held *held)

@@ -156,6 +156,9 @@ static lth_err frame_from_peer(lth_broker *self, lth_txn *txn, lth_now now, brok
         return broker && frame->release.lane < LTH_LANES && frame->release.out_no > 0
                    ? lth_broker__release(self, txn, now, peer, &frame->release)
                    : bad_frame(self, peer);
+    case LTH_FRAME_ACCEPTED:
+        return broker ? bad_frame(self, peer)
+                      : lth_broker__accepted(self, txn, peer, &frame->accepted);
     case LTH_FRAME_HEAD_QUERY:
         return broker ? lth_broker__head_query(self, txn, peer, &frame->head_query)
                       : bad_frame(self, peer);

@@ -146,6 +146,10 @@ typedef struct lth_warning_row {
     uint32_t index;
     uint64_t accepted_ms; /**< 0: nobody accepted it. Forgotten with the next version. */
     lth_slice by, why;    /**< Of the acceptance. */
+    /* Of a person at the school who accepted it there, as its agent says; 0 and empty: nobody did.
+     * Shown, and nothing else: the warning stays open here. */
+    uint64_t said_ms;
+    lth_slice said_by, said_why;
 } lth_warning_row;
 
 /** Encoders and decoders of table values, used by the core, views and checkers. Decode: false =
@@ -160,8 +164,9 @@ bool lth_record_row_decode(lth_record_row *out, lth_slice in);
 size_t lth_held_row_encode(uint8_t out[LTH_HELD_ROW_MAX], const lth_held_row *row);
 /** Also rows of 84 bytes, written before there were rules, and of 105, before acts were named. */
 bool lth_held_row_decode(lth_held_row *out, lth_slice in);
-#define LTH_WARNING_ROW_MAX (32u + LTH_BY_MAX + LTH_WHY_MAX)
+#define LTH_WARNING_ROW_MAX (43u + 2u * (LTH_BY_MAX + LTH_WHY_MAX))
 size_t lth_warning_row_encode(uint8_t out[LTH_WARNING_ROW_MAX], const lth_warning_row *row);
+/** Also rows without what the school said, as they were before. */
 bool lth_warning_row_decode(lth_warning_row *out, lth_slice in);
 
 /** Kinds of entries in `act`. */

@@ -143,19 +143,37 @@ bool lth_held_row_decode(lth_held_row *out, lth_slice in)
     return lth_rd_done(&rd) && wait <= LTH_WAIT_UNIQUE;
 }
 
+static void put_person(lth_wr *wr, uint64_t ms, lth_slice by, lth_slice why)
+{
+    LTH_ASSERT(by.n <= LTH_BY_MAX && why.n <= LTH_WHY_MAX);
+    lth_wr64(wr, ms);
+    lth_wr8(wr, (uint8_t)by.n);
+    lth_wr_bytes(wr, by.p, by.n);
+    lth_wr16(wr, (uint16_t)why.n);
+    lth_wr_bytes(wr, why.p, why.n);
+}
+
+static uint64_t get_person(lth_rd *rd, lth_slice *by, lth_slice *why)
+{
+    uint64_t ms = lth_rd64(rd);
+    by->n = lth_rd8(rd);
+    by->p = lth_rd_bytes(rd, by->n);
+    why->n = lth_rd16(rd);
+    why->p = lth_rd_bytes(rd, why->n);
+    return ms;
+}
+
 size_t lth_warning_row_encode(uint8_t out[LTH_WARNING_ROW_MAX], const lth_warning_row *row)
 {
-    LTH_ASSERT(row->by.n <= LTH_BY_MAX && row->why.n <= LTH_WHY_MAX);
     lth_wr wr = lth_wr_of(out, LTH_WARNING_ROW_MAX);
     lth_wr64(&wr, row->since_ms);
     lth_wr8(&wr, (uint8_t)row->severity);
     lth_wr64(&wr, row->accept_no);
     lth_wr32(&wr, row->index);
-    lth_wr64(&wr, row->accepted_ms);
-    lth_wr8(&wr, (uint8_t)row->by.n);
-    lth_wr_bytes(&wr, row->by.p, row->by.n);
-    lth_wr16(&wr, (uint16_t)row->why.n);
-    lth_wr_bytes(&wr, row->why.p, row->why.n);
+    put_person(&wr, row->accepted_ms, row->by, row->why);
+    if (row->said_ms != 0) {
+        put_person(&wr, row->said_ms, row->said_by, row->said_why);
+    }
     LTH_ASSERT(!wr.bad);
     return lth_wr_size(&wr);
 }
@@ -168,10 +186,9 @@ bool lth_warning_row_decode(lth_warning_row *out, lth_slice in)
     out->severity = (lth_severity)severity;
     out->accept_no = lth_rd64(&rd);
     out->index = lth_rd32(&rd);
-    out->accepted_ms = lth_rd64(&rd);
-    out->by.n = lth_rd8(&rd);
-    out->by.p = lth_rd_bytes(&rd, out->by.n);
-    out->why.n = lth_rd16(&rd);
-    out->why.p = lth_rd_bytes(&rd, out->why.n);
+    out->accepted_ms = get_person(&rd, &out->by, &out->why);
+    if (!rd.bad && lth_rd_left(&rd) > 0) {
+        out->said_ms = get_person(&rd, &out->said_by, &out->said_why);
+    }
     return lth_rd_done(&rd) && severity >= LTH_SEVERITY_ERROR && severity <= LTH_SEVERITY_BLOCKS;
 }

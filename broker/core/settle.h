@@ -53,6 +53,9 @@ lth_err lth_broker__warnings_load(lth_broker *self, lth_txn *txn);
 lth_err lth_broker__warnings(lth_broker *self, broker_batch *b, uint32_t index);
 lth_err lth_broker__warnings_drop(lth_broker *self, lth_txn *txn, uint16_t dataset,
                                   const lth_id *id);
+/** An agent says that its school accepted one; believed of origins that it carries now. */
+lth_err lth_broker__accepted(lth_broker *self, lth_txn *txn, const broker_peer *peer,
+                             const lth_frame_accepted *frame);
 lth_err lth_broker__warning_accept(lth_broker *self, lth_txn *txn, lth_now now,
                                    lth_decision *decision);
 

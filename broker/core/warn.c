@@ -177,3 +177,36 @@ lth_err lth_broker__warning_accept(lth_broker *self, lth_txn *txn, lth_now now,
     TRY(before ? LTH_OK : count(txn, key, -1, 1));
     return write_act(self, txn, now, decision, key);
 }
+
+/* Of a version that is gone, or of what this node does not warn about: nothing to show it beside.
+ */
+lth_err lth_broker__accepted(lth_broker *self, lth_txn *txn, const broker_peer *peer,
+                             const lth_frame_accepted *frame)
+{
+    const broker_origin *origin = lth_broker__origin(self, &frame->origin, LTH_STREAM_OWN);
+    uint8_t key[WARNING_KEY], bytes[LTH_WARNING_ROW_MAX];
+    lth_slice value;
+    lth_warning_row row;
+    bool may = origin != NULL && origin->peer == peer->handle &&
+               memcmp(frame->record_id.b, frame->origin.b, 8) == 0;
+    make_key(key, frame->dataset, &frame->record_id, frame->rule);
+    lth_err err =
+        may ? lth_get(txn, LTH_T_warning, lth_slice_of(key, sizeof key), &value) : LTH_E_NOT_FOUND;
+    if (err != LTH_OK) {
+        return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+    }
+    if (!lth_warning_row_decode(&row, value)) {
+        return LTH_E_STORE_CORRUPT;
+    }
+    uint64_t ms = frame->accepted_ms == 0 ? 1 : frame->accepted_ms;
+    if (row.said_ms == ms && lth_slice_equal(row.said_by, frame->by) &&
+        lth_slice_equal(row.said_why, frame->why)) {
+        return LTH_OK;
+    }
+    row.said_ms = ms;
+    row.said_by = frame->by;
+    row.said_why = frame->why;
+    size_t size = lth_warning_row_encode(bytes, &row);
+    return lth_put_kv(txn, LTH_T_warning, lth_slice_of(key, sizeof key), lth_slice_of(bytes, size),
+                      LTH_PUT);
+}

@@ -143,6 +143,11 @@ static json_t *warning_row(lth_engine *engine, lth_txn *txn, const lth_walk *wal
         json_object_set_new(out, "by", json_stringn((const char *)row.by.p, row.by.n));
         json_object_set_new(out, "why", json_stringn((const char *)row.why.p, row.why.n));
     }
+    if (row.said_ms != 0)
+        json_object_set_new(out, "school",
+                            json_pack("{s:o,s:o,s:I}", "by", lth_control_words(row.said_by), "why",
+                                      lth_control_words(row.said_why), "ms",
+                                      (json_int_t)row.said_ms));
     return out;
 }
 

@@ -42,9 +42,9 @@ static void add_rejected(lth_engine *engine, lth_txn *txn, json_t *row, const lt
         return;
     json_object_set_new(
         row, "rejected",
-        json_pack("{s:o,s:s,s:s%,s:s%,s:I}", "org", lth_json_org(engine, &held->tier_org), "name",
-                  org != NULL ? org->name : "?", "by", (const char *)said.by.p, said.by.n, "why",
-                  (const char *)said.why.p, said.why.n, "ms", (json_int_t)said.when_ms));
+        json_pack("{s:o,s:s,s:o,s:o,s:I}", "org", lth_json_org(engine, &held->tier_org), "name",
+                  org != NULL ? org->name : "?", "by", lth_control_words(said.by), "why",
+                  lth_control_words(said.why), "ms", (json_int_t)said.when_ms));
 }
 
 static json_t *held_row(lth_engine *engine, lth_txn *txn, const lth_walk *walk, lth_slice key,

@@ -447,6 +447,22 @@ def test_a_warning_is_accepted_by_command(hosted):
     world.host.wait_upload("t01", world.host.hand_in("t01", "2.xlsx", book.xlsx()))
     assert False not in accepted("2.xlsx"), "it is not asked again"
 
+    def at_so():  # the officer sees that the school accepted it and why, and decides for himself
+        return [(w["rule"]["id"], w["accepted"], (w.get("school") or {}).get("why"), (w.get("school") or {}).get("by"))
+                for w in world.so.json("warning", "list")["warnings"]]
+    for restarted in (False, True):
+        if restarted:
+            world.so.kill()
+            world.so.start()
+        kit.wait_until(lambda: at_so() == [(odd["rule"], False, "Tên trong giấy khai sinh", "Văn thư")], at_so)
+    assert "nhà trường đã chấp nhận: Tên trong giấy khai sinh (Văn thư)" in world.so.cli("warning", "list").stdout
+    for node in (*world.tiers, world.host):
+        assert "giấy khai sinh" not in node.log()
+    assert world.bo.json("warning", "list") == {"warnings": []}
+    book.rows[1]["Họ và tên"] = book.rows[1]["Họ và tên"][:-2]
+    world.host.wait_upload("t01", world.host.hand_in("t01", "3.xlsx", book.xlsx()))
+    kit.wait_until(lambda: at_so() == [], at_so)
+
 
 def with_the_day_of_entry(book):
     """The layout from which enrolments are read too."""

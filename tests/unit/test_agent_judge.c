@@ -84,6 +84,76 @@ static void a_warning_of_a_table_is_accepted(void **state)
     file_world_free(&w);
 }
 
+static void expect_told(const world *w, const char *by, const char *why)
+{
+    const lth_frame_accepted *told = &w->last[LTH_FRAME_ACCEPTED].accepted;
+    assert_int_equal(told->dataset, DS_F);
+    assert_int_equal(told->rule, 10);
+    assert_true(lth_slice_equal(told->by, lth_slice_of(by, strlen(by))));
+    assert_true(lth_slice_equal(told->why, lth_slice_of(why, strlen(why))));
+    assert_true(told->accepted_ms > 0);
+}
+
+/* The broker hears of it at once, again in each session, and no more when the row is another. */
+static void an_acceptance_is_told_to_the_broker(void **state)
+{
+    (void)state;
+    world *w = file_world_keyed(10000);
+    file_rules(w, "length(name) < 10", NULL, 2);
+    assert_int_equal(scan(w, THREE, 3).warned, 1);
+    assert_int_equal(w->sent[LTH_FRAME_ACCEPTED], 0);
+    lth_agent_act act = {.kind = LTH_ACT_ACCEPT,
+                         .dataset = DS_F,
+                         .record_id = file_find(w, "999001")->id,
+                         .rule = 10,
+                         .by = lth_slice_of("clerk", 5),
+                         .reason = lth_slice_of("so it is", 8)};
+    world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_ACT, .act = &act});
+    assert_int_equal(w->sent[LTH_FRAME_ACCEPTED], 1);
+    expect_told(w, "clerk", "so it is");
+    assert_memory_equal(&w->last[LTH_FRAME_ACCEPTED].accepted.record_id, &act.record_id, 16);
+
+    world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_LINK_DOWN});
+    world_connect(w);
+    assert_int_equal(w->sent[LTH_FRAME_ACCEPTED], 2);
+    expect_told(w, "clerk", "so it is");
+
+    pupil rows[] = {THREE[0], THREE[1], THREE[2]};
+    uint32_t at = strcmp(rows[0].code, "999001") == 0   ? 0
+                  : strcmp(rows[1].code, "999001") == 0 ? 1
+                                                        : 2;
+    rows[at].name = "Nguyễn Thị Một Tên Khác";
+    assert_int_equal(scan(w, rows, 3).warned, 1);
+    uint32_t told = w->sent[LTH_FRAME_ACCEPTED];
+    world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_LINK_DOWN});
+    world_connect(w);
+    assert_int_equal(w->sent[LTH_FRAME_ACCEPTED], told);
+    file_world_free(&w);
+}
+
+/* Not before the broker has what was sealed: its warning would be of another version. */
+static void an_acceptance_waits_for_what_is_sealed(void **state)
+{
+    (void)state;
+    world *w = file_world_keyed(10000);
+    file_rules(w, "length(name) < 10", NULL, 2);
+    w->b.no_receipts = true;
+    assert_int_equal(scan(w, THREE, 3).warned, 1);
+    lth_agent_act act = {.kind = LTH_ACT_ACCEPT,
+                         .dataset = DS_F,
+                         .record_id = file_find(w, "999001")->id,
+                         .rule = 10,
+                         .by = lth_slice_of("clerk", 5),
+                         .reason = lth_slice_of("so it is", 8)};
+    world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_ACT, .act = &act});
+    assert_int_equal(w->sent[LTH_FRAME_ACCEPTED], 0);
+    w->b.no_receipts = false;
+    world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_LINK_DOWN});
+    world_connect(w);
+    assert_int_equal(w->sent[LTH_FRAME_ACCEPTED], 1);
+    file_world_free(&w);
+}
+
 /* ---- files whose rows have a key of their own ---- */
 
 static void a_keyed_file_ends_nothing_and_tells_its_bad_rows(void **state)
@@ -188,6 +258,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_table_is_judged_again_in_its_next_scan),
         cmocka_unit_test(a_warning_of_a_table_is_accepted),
+        cmocka_unit_test(an_acceptance_is_told_to_the_broker),
+        cmocka_unit_test(an_acceptance_waits_for_what_is_sealed),
         cmocka_unit_test(a_keyed_file_ends_nothing_and_tells_its_bad_rows),
         cmocka_unit_test(a_keyed_files_snapshot_is_cut_without_it),
         cmocka_unit_test(other_match_keys_find_the_records_known),

@@ -164,6 +164,13 @@ static void take_actions(world *w)
         }
         w->sent[action.frame.kind]++;
         w->last[action.frame.kind] = action.frame;
+        if (action.frame.kind == LTH_FRAME_ACCEPTED) {
+            lth_frame_accepted *kept = &w->last[LTH_FRAME_ACCEPTED].accepted;
+            memcpy(w->by, kept->by.p, kept->by.n);
+            memcpy(w->why, kept->why.p, kept->why.n);
+            kept->by.p = w->by;
+            kept->why.p = w->why;
+        }
         broker_take(w, &action.frame);
     }
 }

@@ -84,6 +84,7 @@ typedef struct world {
     uint32_t rounds[WORLD_SCHOOLS];          /**< SCAN actions. */
     uint32_t sent[LTH_FRAME_KIND_LAST + 1u]; /**< Frames of each kind. */
     lth_frame last[LTH_FRAME_KIND_LAST + 1u];
+    uint8_t by[LTH_BY_MAX], why[LTH_WHY_MAX]; /**< Of the last ACCEPTED. */
     uint64_t order[FRAMES_MAX]; /**< School and lane of batches, in order of sending. */
     uint32_t n_order;
     lth_frame *replies; /**< Queue of frames from the broker. */

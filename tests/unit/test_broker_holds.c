@@ -568,6 +568,78 @@ static void warnings_come_and_go_with_versions(void **state)
     assert_int_equal(node_entries(&province, LTH_T_warned), 0);
 }
 
+static bool get_warning(uint32_t id, uint16_t rule, lth_warning_row *out)
+{
+    uint8_t key[20];
+    static uint8_t kept[LTH_WARNING_ROW_MAX];
+    lth_id made = record_id(ORG_A, id);
+    lth_slice value;
+    lth_txn *txn;
+    lth_put16(key, DATASET);
+    memcpy(key + 2, made.b, 16);
+    lth_put16(key + 18, rule);
+    assert_int_equal(lth_store_begin(province.store, false, &txn), LTH_OK);
+    bool found = lth_get(txn, LTH_T_warning, lth_slice_of(key, sizeof key), &value) == LTH_OK;
+    if (found) {
+        memcpy(kept, value.p, value.n);
+        assert_true(lth_warning_row_decode(out, lth_slice_of(kept, value.n)));
+    }
+    lth_store_abort(&txn);
+    return found;
+}
+
+static void say_accepted(uint32_t from, uint32_t origin, uint16_t rule, const char *why)
+{
+    lth_frame frame = {.kind = LTH_FRAME_ACCEPTED,
+                       .accepted = {.origin = test_org(origin),
+                                    .dataset = DATASET,
+                                    .record_id = record_id(ORG_A, 1),
+                                    .rule = rule,
+                                    .by = lth_slice_of("clerk", 5),
+                                    .why = lth_slice_of(why, strlen(why)),
+                                    .accepted_ms = 77}};
+    node_frame(&province, from, &frame);
+}
+
+/* Shown beside the warning, which stays open; gone with the version. */
+static void a_school_says_that_it_accepted(void **state)
+{
+    (void)state;
+    lth_warning_row row;
+    SEND({.id = 1, .natural = "1", .secret = "odd"});
+    node_greet(&province, ORG_B);
+    say_accepted(ORG_B, ORG_A, 4, "not its school");
+    say_accepted(ORG_B, ORG_B, 4, "not its record");
+    say_accepted(ORG_A, ORG_A, 5, "no such warning");
+    assert_int_equal(node_entries(&province, LTH_T_warning), 1);
+    assert_true(get_warning(1, 4, &row));
+    assert_int_equal(row.said_ms, 0);
+
+    greet_again(LTH_PROTOCOL_VERSION);
+    say_accepted(ORG_A, ORG_A, 4, "so it is");
+    assert_true(get_warning(1, 4, &row));
+    assert_true(lth_slice_equal(row.said_why, lth_slice_of("so it is", 8)));
+    assert_true(lth_slice_equal(row.said_by, lth_slice_of("clerk", 5)));
+    assert_int_equal(row.said_ms, 77);
+    assert_int_equal(row.accepted_ms, 0);
+
+    decision = (lth_decision){.what = LTH_DECIDE_ACCEPT,
+                              .by = lth_slice_of("tester", 6),
+                              .why = lth_slice_of("true", 4),
+                              .dataset = DATASET,
+                              .rule = 4,
+                              .record_id = record_id(ORG_A, 1)};
+    node_event(&province, &(lth_event){.kind = LTH_EVENT_DECIDE, .decision = &decision});
+    say_accepted(ORG_A, ORG_A, 4, "really");
+    assert_true(get_warning(1, 4, &row));
+    assert_true(row.accepted_ms != 0 && lth_slice_equal(row.why, lth_slice_of("true", 4)));
+    assert_true(lth_slice_equal(row.said_why, lth_slice_of("really", 6)));
+
+    SEND({.id = 1, .natural = "1", .secret = "odd", .study = "changed"});
+    assert_true(get_warning(1, 4, &row));
+    assert_int_equal(row.said_ms + row.accepted_ms, 0);
+}
+
 /* ---- statements ---- */
 
 /* The link forgets statements, repeats them, and brings them before their batch. */
@@ -669,6 +741,7 @@ int main(void)
                                        TEST(loss_spread_over_chunks_is_seen),
                                        TEST(small_losses_pass),
                                        TEST(warnings_come_and_go_with_versions),
+                                       TEST(a_school_says_that_it_accepted),
                                        TEST(statements_are_owed_until_confirmed),
                                        TEST(statement_before_its_batch),
                                        TEST(statement_of_a_stranger_is_not_believed)};

@@ -276,6 +276,32 @@ static void test_silent_node(void **state)
     rmdir(dir);
 }
 
+static void expect_words(const char *text, const char *wanted)
+{
+    json_t *json = lth_control_words(lth_slice_of(text, strlen(text)));
+    assert_string_equal(json_string_value(json), wanted);
+    json_decref(json);
+}
+
+static void test_words_of_people_stay_on_their_line(void **state)
+{
+    (void)state;
+    expect_words("thiếu giấy khai sinh", "thiếu giấy khai sinh");
+    expect_words("a\nb\tc\x7f"
+                 "d\x1b[2Je",
+                 "a b c d [2Je");
+    expect_words("a\xc2\x9b"
+                 "2Jb\xc2\xa0"
+                 "c",
+                 "a  2Jb\xc2\xa0"
+                 "c");
+    expect_words("", "");
+    expect_words("kh\xf4ng ph\xe3i UTF-8", "");
+    json_t *json = lth_control_words(lth_slice_of("a\0b", 3));
+    assert_string_equal(json_string_value(json), "a b");
+    json_decref(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_long_path),
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_silent_node),
+        cmocka_unit_test(test_words_of_people_stay_on_their_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

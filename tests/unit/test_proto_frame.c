@@ -39,6 +39,10 @@ static size_t slices_of(const lth_frame *frame, lth_slice out[2 * LTH_CERTS_MAX]
         out[n++] = frame->held.why;
         out[n++] = frame->held.other;
         break;
+    case LTH_FRAME_ACCEPTED:
+        out[n++] = frame->accepted.by;
+        out[n++] = frame->accepted.why;
+        break;
     case LTH_FRAME_EPOCH_GRANT:
         out[n++] = frame->epoch_grant.bytes;
         break;
@@ -72,6 +76,10 @@ static void take_slices(lth_frame *to, const lth_frame *from)
         to->held.by = from->held.by;
         to->held.why = from->held.why;
         to->held.other = from->held.other;
+        break;
+    case LTH_FRAME_ACCEPTED:
+        to->accepted.by = from->accepted.by;
+        to->accepted.why = from->accepted.why;
         break;
     case LTH_FRAME_EPOCH_GRANT:
         to->epoch_grant = from->epoch_grant;

@@ -29,7 +29,8 @@ static const refusal REFUSALS[] = {
     {"6202080162020801", LTH_E_FORMAT, "more than one body"},
     {"62006200", LTH_E_FORMAT, "more than one body"},
     {"0a00", LTH_E_FORMAT, "unknown body"},
-    {"aa0100", LTH_E_FORMAT, "unknown body"},
+    {"aa0100", LTH_E_FORMAT, "field 1 of accepted (origin): missing"},
+    {"b20100", LTH_E_FORMAT, "unknown body"},
     {"9a0100", LTH_E_FORMAT, "field 1 of release (signed_release): missing"},
     {"a20100", LTH_E_FORMAT, "field 1 of released (hash): missing"},
     {"6001", LTH_E_FORMAT, "unknown body"},
@@ -151,6 +152,8 @@ static void test_sizes(void **state)
         {LTH_FRAME_HELD, 16, 14, LTH_WHY_MAX + 1, LTH_E_LIMIT},
         {LTH_FRAME_HELD, 16, 16, 15, LTH_E_FORMAT},
         {LTH_FRAME_HELD, 16, 16, 17, LTH_E_FORMAT},
+        {LTH_FRAME_ACCEPTED, 16, 5, LTH_BY_MAX + 1, LTH_E_LIMIT},
+        {LTH_FRAME_ACCEPTED, 16, 6, LTH_WHY_MAX + 1, LTH_E_LIMIT},
     };
     lth_buf body;
     lth_buf frame;

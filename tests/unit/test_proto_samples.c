@@ -150,6 +150,12 @@ const sample *samples(size_t *n)
                                    .tier_org = org,
                                    .rule = 201,
                                    .other = pattern(sizeof(lth_id), 15)}}},
+        {"accepted_low",
+         {LTH_FRAME_ACCEPTED, .accepted = {org, 0, org2, 1, pattern(1, 15), pattern(1, 16), 0}}},
+        {"accepted_high",
+         {LTH_FRAME_ACCEPTED,
+          .accepted = {org, UINT16_MAX, org2, UINT16_MAX, pattern(LTH_BY_MAX, 15),
+                       pattern(LTH_WHY_MAX, 16), MAX64}}},
     };
     static sample kept[N(list)];
     memcpy(kept, list, sizeof list);

@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "lth/bytes.h"
 #include "lth/diag.h"
 
 #define LTH_CONTROL_LINE_MAX (1024u * 1024u)
@@ -67,3 +68,7 @@ int lth_control_ask(const char *path, const json_t *request,
 int lth_control_ask_within(const char *path, unsigned seconds, const json_t *request,
                            void (*row)(void *ctx, const json_t *row), void *ctx, json_t **end,
                            lth_diag *diag);
+
+/** What a person elsewhere wrote, as a string on one line without controls of terminals; empty when
+ * it is no UTF-8, NULL only without memory. */
+json_t *lth_control_words(lth_slice text);

@@ -15,6 +15,7 @@
  *   -> HELLO        <- RESUME (what the broker holds; what to do)
  *   -> EPOCH_REQUEST <- EPOCH_GRANT   (when RESUME says so; the broker may first HEAD_QUERY upward)
  *   -> BATCH...     <- RECEIPT (after the sync), CREDIT, REJECT, HELD
+ *   -> ACCEPTED
  * A child broker:
  *   -> BATCH with (lane, out_no), attestation, grant when batch_seq is 1
  *                   <- LINK_ACK per lane (after the sync), RECEIPT, CREDIT, REJECT, HELD
@@ -60,8 +61,9 @@ typedef enum lth_frame_kind {
     LTH_FRAME_BYE = 18,
     LTH_FRAME_RELEASE = 19,
     LTH_FRAME_RELEASED = 20,
+    LTH_FRAME_ACCEPTED = 21,
 } lth_frame_kind;
-#define LTH_FRAME_KIND_LAST LTH_FRAME_RELEASED
+#define LTH_FRAME_KIND_LAST LTH_FRAME_ACCEPTED
 
 /** What an agent must do about an origin. */
 typedef enum lth_resume_state {
@@ -216,6 +218,19 @@ typedef struct lth_frame_released {
     uint8_t hash[LTH_HASH_SIZE]; /**< Of the whole statement. */
 } lth_frame_released;
 
+/** Upward from an agent, since version 3: a person at the school accepted a warning of the record's
+ * present version. Repeated in every session once all batches are confirmed. Not signed: the entry
+ * broker shows it beside its own warning and does nothing else with it. `by` and `why` are treated
+ * as those of lth_frame_held. */
+typedef struct lth_frame_accepted {
+    lth_id origin;
+    uint16_t dataset;
+    lth_id record_id;
+    uint16_t rule;
+    lth_slice by, why; /**< 1 to LTH_BY_MAX, 1 to LTH_WHY_MAX bytes. */
+    uint64_t accepted_ms;
+} lth_frame_accepted;
+
 typedef struct lth_frame {
     lth_frame_kind kind;
     union {
@@ -237,6 +252,7 @@ typedef struct lth_frame {
         lth_frame_held held;
         lth_frame_release release;
         lth_frame_released released;
+        lth_frame_accepted accepted;
     };
 } lth_frame;
 

@@ -83,6 +83,8 @@ def any_number(rng, field):
     low, high = RANGES.get(field.name, (0, 2**32 - 1))
     if field.name == "code":
         low, high = (1 if field.containing_type.name == "Reject" else 0), 299
+    elif field.name == "rule":
+        low = 1 if field.containing_type.name == "Accepted" else 0
     elif field.type in (field.TYPE_UINT64, field.TYPE_FIXED64):
         high = 2**64 - 1
     value = rng.choice([low, high, rng.randint(low, high), 1 << rng.randrange(64)])
@@ -94,6 +96,7 @@ def any_bytes(rng, field):
     if field.name in ("grant", "other"):
         size = rng.choice([0, size])
     elif isinstance(size, tuple):
+        size = (max(size[0], 1), size[1]) if field.containing_type.name == "Accepted" else size
         size = rng.choice([size[0], size[1], rng.randint(*size)])
     return rng.randbytes(size)
 
