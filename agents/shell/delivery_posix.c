@@ -10,12 +10,13 @@
 
 #include "lth/conf.h"
 
-#define KEPT      ".kept"
-#define RUN       ".run"
-#define STATE     ".state"
-#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-#define NAME_SIZE (LTH_VIEW_NAME_MAX + 16u)
-#define KEPT_MOST 4096u
+#define KEPT       ".kept"
+#define RUN        ".run"
+#define STATE      ".state"
+#define DIR_FLAGS  (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#define NAME_SIZE  (LTH_VIEW_NAME_MAX + 16u)
+#define KEPT_MOST  4096u
+#define DEPTH_MOST 16u
 
 static lth_err say(lth_diag *diag, const char *path, const char *name)
 {
@@ -30,8 +31,8 @@ static void close_fd(int fd)
 
 /* ---- the directory of a reading ---- */
 
-/* Files in it, and then itself; it has no directories. */
-static void remove_run(int dir, const char *name)
+/* All in it, and then itself. It has no directories, unless the process that wrote it made some. */
+static void remove_tree(int dir, const char *name, uint32_t depth)
 {
     int fd = openat(dir, name, DIR_FLAGS);
     DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
@@ -39,10 +40,18 @@ static void remove_run(int dir, const char *name)
         close_fd(fd);
         return;
     }
-    for (const struct dirent *e; (e = readdir(list)) != NULL;)
-        (void)unlinkat(fd, e->d_name, 0);
+    for (const struct dirent *e; (e = readdir(list)) != NULL;) {
+        bool dots = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
+        if (!dots && unlinkat(fd, e->d_name, 0) != 0 && errno == EISDIR && depth < DEPTH_MOST)
+            remove_tree(fd, e->d_name, depth + 1);
+    }
     (void)closedir(list);
     (void)unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+static void remove_run(int dir, const char *name)
+{
+    remove_tree(dir, name, 0);
 }
 
 static void remove_all(int dir)

@@ -1,4 +1,5 @@
 """Views that hold many schools: each school gets its own file, and from there on everything is as with files."""
+import copy
 import csv
 import os
 import signal
@@ -359,3 +360,68 @@ def test_the_agent_killed_while_files_are_delivered(views):
         assert world.first()["fault"]["code"] == "none"
     world.wait_same()
     assert world.read()["delivered"] == 0
+
+
+# ---- a process that lies
+
+LIAR = """#!/usr/bin/python3
+import os, struct, sys
+head = sys.stdin.buffer.read(4)
+body = sys.stdin.buffer.read(struct.unpack(">I", head)[0])
+if body[:4] != b"LCV1":
+    read, write = os.pipe()
+    if os.fork() == 0:
+        os.write(write, head + body)
+        os._exit(0)
+    os.dup2(read, 0)
+    os.execv({real!r}, [{real!r}])
+size, = struct.unpack_from(">I", body, 4)
+where = body[8:8 + size].decode()
+
+def row(org, n, served, cells=1):
+    code = org.encode()
+    out = bytes([1, 0]) + struct.pack(">II", n, len(code)) + code + struct.pack(">H", cells)
+    out += struct.pack(">I", 0 if served else 0xFFFFFFFF) * cells
+    sys.stdout.buffer.write(struct.pack(">I", len(out)) + out)
+
+def made(n, content="a"):
+    open(os.path.join(where, str(n)), "w").write(content)
+{lie}
+end = bytes([2, 0, 0, 0]) + bytes(8)
+sys.stdout.buffer.write(struct.pack(">I", len(end)) + end + struct.pack(">IB", 1, 3))
+"""
+LIES = {
+    "somebody else's school": ("row('zz', 1, True)", "child_failed"),
+    "a school twice": ("made(0); row('t01', 1, True); row('t01', 1, True)", "child_failed"),
+    "more cells": ("row('t01', 1, True, 2)", "child_failed"),
+    "a long code": ("row('x' * 36, 1, False)", "child_failed"),
+    "too many codes": ("[row(f'z{i}', 1, False) for i in range(1001)]", "child_failed"),
+    "a file that is not there": ("made(0); row('t01', 1, True); row('t02', 1, True)", "not_written"),
+    "a link": ("os.symlink('/etc/hostname', where + '/0'); row('t01', 1, True)", "not_written"),
+    "a second name": ("made('x'); os.link(where + '/x', where + '/0'); row('t01', 1, True)", "not_written"),
+    "a directory": ("os.mkdir(where + '/0'); row('t01', 1, True)", "not_written"),
+    "a file too large": ("made(0, 'a' * 1048577); row('t01', 1, True)", "not_written"),
+}
+
+
+def test_a_lying_child_delivers_nothing(views, country):
+    program = country.dir / "liar"
+    real = str(country.programs.agent.parents[1] / "capture/lienthong-capture")
+    country.programs = copy.copy(country.programs)
+    country.programs.env = {"LIENTHONG_CAPTURE": str(program)}
+
+    def tell(lie):
+        (country.dir / "liar.new").write_text(LIAR.format(real=real, lie=lie))
+        (country.dir / "liar.new").chmod(0o755)
+        (country.dir / "liar.new").rename(program)
+    tell("")
+    world = views(queries={"hoc-sinh": "SELECT * FROM v_hoc_sinh"}, limits={"upload_mib": 1})
+    world.host.start()
+    assert (world.first()["fault"]["code"], world.row()["schools"]) == ("none", 0)
+    for what, (lie, fault) in LIES.items():
+        tell(lie)
+        row = world.read()
+        assert (row["fault"]["code"], row["delivered"]) == (fault, 0), (what, row)
+        assert not any(world.lying(code) for code in CODES), what
+    tell("os.mkdir(where + '/x'); made('x/y'); made(0); row('t01', 1, True)")
+    assert world.read()["delivered"] == 1 and len(world.lying("t01")) == 1
