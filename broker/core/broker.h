@@ -336,9 +336,10 @@ void lth_broker_free(lth_broker **self);
 /** Registry, schema and policy were replaced (never while a check is under way). What waited for a
  * definition that is there now is released in slices, by events of any kind; deadline() asks for
  * them. So is the index of a new or changed `unique` built, of the records that are there, while
- * intake goes on; it goes on after a restart. That constraint counts for versions merged once its
- * index is whole: two records that had a value alike before stay, and the next version of either is
- * judged. One that is gone lets its holds merge. */
+ * intake goes on; it goes on after a restart. That constraint counts against the records that are
+ * in the index, and so in full once it is whole (holds are not judged again before): two records
+ * that had a value alike before stay, and the next version of either is judged. One that is gone
+ * lets its holds merge. */
 void lth_broker_reload(lth_broker *self, const lth_registry *registry, const lth_schema *schema,
                        const lth_policy *policy);
 

@@ -1,10 +1,11 @@
 /* Which values of living records must be unique, and who has them.
  *
- * Table `indexed` says for each `unique` of the schema which definition its entries in `unique`
- * were made by, and how far. A new or changed one is built from the records that are there, in
- * slices beside everything else; what is merged meanwhile is entered as well. Until the last of
- * them is in nothing is judged by it. The entries belong to a node that is the first for some
- * school; once it is, it keeps those of all records it sees, so that a school may come and go. */
+ * Table `indexed` says for each `unique` of the schema by which definition its entries in `unique`
+ * were made, and how far. A new or changed one is built from the records that are there, in slices
+ * beside everything else; what is merged meanwhile is entered as well, and judged by what is in. No
+ * hold is judged again before the last of them is in. The entries belong to a node that is the
+ * first for some school; once it is, it keeps those of all records it sees, so that a school may
+ * come and go. */
 #include <stdlib.h>
 
 #include "lth/schema.h"

@@ -23,6 +23,7 @@
  * 18  a statement of the entry broker is kept and not applied          release.c
  * 19  a statement that was lost on the link is not sent again          release.c
  * 41  an answer of the public stream leaves out its first batch        public.c
+ * 43  what another record has, a record may have too                    unique.c
  */
 #pragma once
 

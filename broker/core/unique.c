@@ -236,7 +236,7 @@ static lth_err judge_run(lth_broker *self, broker_batch *b, uint32_t at, uint32_
 static bool is_judged(const lth_broker *self, const broker_claim *claim, bool error)
 {
     const broker_index *index = &self->indexes[claim->index];
-    return index->state == INDEX_READY && (index->unique->severity == LTH_SEVERITY_ERROR) == error;
+    return index->state != INDEX_DROPPING && (index->unique->severity == LTH_SEVERITY_ERROR) == error;
 }
 
 /* What held records keep after all is wanted again. */
@@ -325,7 +325,7 @@ static lth_err write(lth_broker *self, broker_batch *b, uint32_t at)
 
 lth_err lth_broker__uniques(lth_broker *self, broker_batch *b)
 {
-    bool held = self->n_indexes > 0 && b->entry;
+    bool held = self->n_indexes > 0 && b->entry && !LTH_MUTANT(43);
     for (uint32_t i = 0; i < b->c->n_records && self->n_indexes > 0; i++) {
         TRY(is_merged(self, i) ? claim_new(self, b, i) : LTH_OK);
     }

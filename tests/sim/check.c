@@ -358,6 +358,7 @@ void sim_check_broker(sim *s, sim_node *node)
     tally t = {.s = s, .node = node, .txn = txn};
     check_chains(s, node, txn);
     check_counts(s, node, txn);
+    sim_check_uniques(s, node, txn);
     for (uint32_t table = 0; table < LTH_T_COUNT; table++) {
         sim_each(txn, table, see_value, &t);
     }

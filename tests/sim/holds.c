@@ -21,6 +21,10 @@ static const lth_reference needs = {.number = 3,
                                     .fields = named,
                                     .n_fields = 1};
 
+/* Of gamma always; of alpha a part, and that comes and goes with the rules. */
+static lth_unique uniques[2];
+static const uint16_t scored[] = {6};
+
 static const lth_expr *compile(const lth_dataset *ds, const char *text)
 {
     static lth_arena *arena;
@@ -47,6 +51,13 @@ static void add_rules(lth_schema *schema, lth_dataset *list, uint32_t n_rules)
         } else if (table == 1) {
             list[i].references = &needs;
             list[i].n_references = 1;
+        } else if (table == 2) {
+            list[i].uniques = &uniques[0];
+            list[i].n_uniques = 1;
+        }
+        if (table == 0 && n_rules == 2) {
+            list[i].uniques = &uniques[1];
+            list[i].n_uniques = 1;
         }
     }
 }
@@ -65,6 +76,14 @@ const lth_schema *sim_broker_schema(const sim_node *node)
                               .severity = LTH_SEVERITY_WARNING,
                               .check = compile(alpha, "score <= 90"),
                               .field = 6};
+        uniques[0] = (lth_unique){.number = 4,
+                                  .id = "score_once",
+                                  .severity = LTH_SEVERITY_ERROR,
+                                  .fields = scored,
+                                  .n_fields = 1};
+        uniques[1] = uniques[0];
+        uniques[1].when_text = "score > 60";
+        uniques[1].when = compile(alpha, uniques[1].when_text);
         add_rules(&schemas[0], datasets[0], 2);
         add_rules(&schemas[1], datasets[1], 1);
     }
@@ -260,4 +279,94 @@ bool sim_reference_there(const sim *s, lth_txn *txn, const lth_id *owner, lth_sl
     lth_slice value;
     size_t n = lth_natural_key(key, &s->hasher, sim_datasets[0], owner->b, natural);
     return sim_get(txn, LTH_T_natural, lth_slice_of(key, n), &value);
+}
+
+/* ---- what no two records of a school may have alike ---- */
+
+bool sim_score_once(const sim *s, uint32_t table, const sim_row *row)
+{
+    return table == 2 || (table == 0 && !s->lax && row->score > 60);
+}
+
+typedef struct scores {
+    sim *s;
+    const sim_node *node;
+    lth_txn *txn;
+    lth_id owner; /**< Of the records before. */
+    struct {
+        uint8_t bytes[16];
+        size_t n;
+    } seen[4 * SIM_ROWS_MAX];
+    uint32_t n_seen;
+    uint64_t entries, living;
+} scores;
+
+/* The rule of gamma was there before any record, so no two of a school ever have one score. */
+static void see_gamma(void *ctx, lth_slice key, lth_slice value)
+{
+    scores *c = ctx;
+    lth_record_row row;
+    lth_record_view view;
+    if (lth_get16(key.p) != sim_datasets[2] || lth_get16(key.p + 18) != 0 ||
+        !lth_record_row_decode(&row, value) || row.state != LTH_ROW_LIVE) {
+        return;
+    }
+    lth_rd rd = lth_rd_of(row.wire);
+    bool whole = lth_record_parse(&view, &rd) == LTH_REFUSE_none && view.form != LTH_FORM_LEAF;
+    const lth_group_view *group = whole ? lth_record_group(&view, 4) : NULL;
+    if (group == NULL || !group->shown || group->value.n == 0 || group->value.n > 16) {
+        return;
+    }
+    c->living++;
+    const sim_school *school = sim_school_of(c->s, &row.author);
+    if (school == NULL || school->entry != c->node->index) {
+        return;
+    }
+    c->n_seen = lth_id_equal(&c->owner, &row.author) ? c->n_seen : 0;
+    c->owner = row.author;
+    for (uint32_t i = 0; i < c->n_seen; i++) {
+        if (lth_slice_equal(group->value, lth_slice_of(c->seen[i].bytes, c->seen[i].n))) {
+            sim_fail(c->s, SIM_CORRECTNESS, "what must be unique is not shared",
+                     "broker %u school %u", c->node->index, school->index);
+        }
+    }
+    if (c->n_seen < sizeof c->seen / sizeof *c->seen) {
+        memcpy(c->seen[c->n_seen].bytes, group->value.p, group->value.n);
+        c->seen[c->n_seen++].n = group->value.n;
+    }
+}
+
+static void see_entry(void *ctx, lth_slice key, lth_slice value)
+{
+    scores *c = ctx;
+    uint8_t at[20] = {0};
+    lth_slice found;
+    lth_record_row row = {0};
+    (void)value;
+    memcpy(at, key.p + 8, 2);
+    memcpy(at + 2, key.p + 28, 16);
+    c->entries += lth_get16(key.p + 8) == sim_datasets[2];
+    if (!sim_get(c->txn, LTH_T_record, lth_slice_of(at, sizeof at), &found) ||
+        !lth_record_row_decode(&row, found) || row.state != LTH_ROW_LIVE) {
+        sim_fail(c->s, SIM_CORRECTNESS, "what is unique is that of a living record",
+                 "broker %u dataset %u", c->node->index, lth_get16(key.p + 8));
+    }
+}
+
+void sim_check_uniques(sim *s, const sim_node *node, lth_txn *txn)
+{
+    uint8_t key[4];
+    lth_slice value;
+    static scores c;
+    c = (scores){.s = s, .node = node, .txn = txn};
+    sim_each(txn, LTH_T_record, see_gamma, &c);
+    sim_each(txn, LTH_T_unique, see_entry, &c);
+    lth_put16(key, sim_datasets[2]);
+    lth_put16(key + 2, uniques[0].number);
+    bool whole = sim_get(txn, LTH_T_indexed, lth_slice_of(key, sizeof key), &value) &&
+                 value.p[LTH_HASH_SIZE] == 1;
+    if (whole && c.entries != c.living) {
+        sim_fail(s, SIM_CORRECTNESS, "the index has every living record", "broker %u: %llu of %llu",
+                 node->index, (unsigned long long)c.entries, (unsigned long long)c.living);
+    }
 }

@@ -218,10 +218,29 @@ static void show_row(const shelf *h, const sim_row *row)
     }
 }
 
+/* Does a record live that has the score of this row? */
+static bool is_shared(const shelf *h, const sim_row *row)
+{
+    static uint8_t bytes[8192];
+    lth_slice score = {bytes, sim_row_group(h->s, h->school, h->table, row, 4, bytes)};
+    for (uint32_t i = 0; i < h->n; i++) {
+        const item *it = &h->items[i];
+        const lth_group_view *group = lth_record_group(&it->view, 4);
+        if (is_live(it) && !(it->named && it->uid == row->uid) && group != NULL && group->shown &&
+            lth_slice_equal(group->value, score)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Rules and references of its brokers, which change and come and go: may it be held for them? */
 static bool may_break(const shelf *h, const sim_row *row)
 {
     static uint8_t bytes[8192];
+    if (sim_score_once(h->s, h->table, row) && is_shared(h, row)) {
+        return true;
+    }
     if (h->table == 0) {
         return !h->s->lax && sim_rule_breaks(row);
     }
@@ -321,13 +340,39 @@ static void match_views(const shelf *h, const item *mine, const item *entry, uin
     }
 }
 
+/* The first epoch of the school that this tier has. */
+static uint32_t first_epoch(const shelf *h)
+{
+    uint8_t from[24] = {0};
+    lth_slice key, value;
+    lth_cursor *cursor;
+    uint32_t epoch = UINT32_MAX;
+    memcpy(from, h->school->org.b, 16);
+    if (lth_cursor_open(h->txn, LTH_T_chain, &cursor) != LTH_OK) {
+        abort();
+    }
+    if (lth_cursor_seek(cursor, lth_slice_of(from, sizeof from), &key, &value) == LTH_OK &&
+        memcmp(key.p, from, sizeof from) == 0) {
+        epoch = lth_get32(key.p + 24);
+    }
+    lth_cursor_close(&cursor);
+    return epoch;
+}
+
+/* A tier that first hears of an origin in a later epoch never had what ended before, nor the
+ * version that lives on at the entry because the newer one is held. */
+static bool never_came(const shelf *h, const shelf *entry, const item *e)
+{
+    bool kept = !e->is_hold && is_live(e) && find(entry, &e->id, true) != NULL;
+    return (!e->is_hold && !is_live(e)) || (kept && e->row.epoch < first_epoch(h));
+}
+
 static void match_tier(const shelf *h, const shelf *entry, uint32_t must, uint32_t may)
 {
     for (uint32_t i = 0; i < entry->n; i++) {
         const item *e = &entry->items[i];
         const item *mine = find(h, &e->id, e->is_hold);
-        /* A tier that first hears of an origin in a later epoch never had what ended before. */
-        if (mine == NULL && (e->is_hold || is_live(e))) {
+        if (mine == NULL && !never_came(h, entry, e)) {
             sim_say(h->s, "state %d at the entry, version %u %llu", (int)e->row.state, e->row.epoch,
                     (unsigned long long)e->row.rec_seq);
             differ(h, "no record is lost", e->uid, e->is_hold ? "hold missing" : "missing");

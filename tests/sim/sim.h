@@ -361,6 +361,9 @@ void sim_broker_step(sim *s, sim_node *node);
 const lth_schema *sim_broker_schema(const sim_node *node);
 /** Does the strict rule forbid it? */
 bool sim_rule_breaks(const sim_row *row);
+/** May the row not have the score of another record that lives? */
+bool sim_score_once(const sim *s, uint32_t table, const sim_row *row);
+void sim_check_uniques(sim *s, const sim_node *node, lth_txn *txn);
 void sim_rules_change(sim *s);
 void sim_rules_heal(sim *s);
 /** Does a person decide now at this broker? */
