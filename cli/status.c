@@ -331,6 +331,22 @@ static void print_holds(const lth_cli *cli, const json_t *row)
     putchar('\n');
 }
 
+static int badness_replay(const json_t *row)
+{
+    (void)row;
+    return 1; /* The store was lost or is older: it heals by itself, but somebody should know. */
+}
+
+static void print_replay(const lth_cli *cli, const json_t *row)
+{
+    printf(lth_cli_say(cli,
+                       "  kho cũ hơn các tệp đã nhận: còn %lld tệp của %lld hộp nhận đang được đọc "
+                       "lại\n",
+                       "  the store is older than the files received: %lld files of %lld inboxes "
+                       "are still to be read again\n"),
+           (long long)lth_cli_int(row, "files"), (long long)lth_cli_int(row, "inboxes"));
+}
+
 static const struct kind {
     const char *name;
     int (*badness)(const json_t *row);
@@ -345,6 +361,7 @@ static const struct kind {
     {"table", badness_table, print_table},
     {"upload", badness_upload, print_upload},
     {"carrier", badness_inbox, print_carrier},
+    {"replay", badness_replay, print_replay},
     {"view", badness_view, print_view},
 };
 

@@ -259,6 +259,9 @@ static void verb_status(void *ctx, lth_control_call *call, const json_t *request
         lth_control_row(call, json_pack("{s:s,s:s,s:o}", "kind", "carrier", "org",
                                         ((const lth_engine *)ctx)->node.conf->node.org, "inbox",
                                         inbox_json(carrier)));
+    json_t *replay = lth_replay_row(ctx);
+    if (replay != NULL)
+        lth_control_row(call, replay);
     lth_views_status(ctx, call);
     lth_control_continue(call, status_step, state, free);
 }

@@ -111,6 +111,9 @@ uint64_t lth_upload_find(const lth_engine *self, lth_txn *txn, uint32_t school, 
 /** U of uploads.h. */
 json_t *lth_upload_json(const lth_engine *self, uint32_t school, uint64_t number,
                         const lth_upload *upload);
+/** The upload of a school before @p number (UINT64_MAX: the newest); its number, 0: none. */
+uint64_t lth_upload_before(const lth_engine *self, lth_txn *txn, uint32_t school, uint64_t number,
+                           lth_upload *out);
 /** Newest upload of a school as U; NULL: none. */
 json_t *lth_upload_newest(const lth_engine *self, lth_txn *txn, uint32_t school);
 void lth_engine_upload_list(void *ctx, lth_control_call *call, const json_t *request);

@@ -123,6 +123,8 @@ lth_err lth_hosted_start(lth_engine *self, lth_diag *diag)
         return lth_fail(diag, LTH_E_NOMEM, "%s", lth_err_text(LTH_E_NOMEM));
     posts_new(self);
     lth_err err = recover(self);
+    if (!err)
+        err = lth_replay_start(self);
     return err ? lth_fail(diag, err, "%s", lth_err_text(err)) : LTH_OK;
 }
 
@@ -142,6 +144,7 @@ void lth_hosted_stop(lth_engine *self)
         while (post->again != NULL)
             again_drop_first(post);
         lth_deal_fini(&post->deal);
+        lth_kept_fini(&post->replay);
         lth_inbox_fini(&post->inbox);
     }
     free(self->hosted.posts);
@@ -163,7 +166,7 @@ void lth_hosted_reset(lth_engine *self)
         lth_post *post = reading->post;
         if (post == NULL)
             continue;
-        if (reading->kept &&
+        if (reading->kept && !reading->replay &&
             lth_hosted_again(self, reading->only != LTH_POST_CARRIER ? reading->only : post->school,
                              reading->upload.id) != LTH_OK)
             self->fatal = LTH_E_NOMEM;
@@ -197,7 +200,7 @@ lth_err lth_hosted_again(lth_engine *self, uint32_t school, const char *id)
 
 static bool has_work(const lth_post *post)
 {
-    bool work = post->again != NULL;
+    bool work = post->again != NULL || lth_replay_left(post) > 0;
     for (uint32_t i = 0; !work && i < post->inbox.n_files; i++)
         work = !post->inbox.files[i].busy;
     return work;
@@ -222,7 +225,7 @@ static void look(lth_engine *self)
 
 static bool may_begin(const lth_engine *self, const lth_post *post, lth_mono now)
 {
-    if (post->reading || now < post->not_before || !has_work(post))
+    if (post->reading || now < post->not_before || !has_work(post) || lth_replay_waits(self, post))
         return false;
     if (post->school != LTH_POST_CARRIER)
         return lth_agent_may_upload(self->core, post->school);
@@ -239,7 +242,7 @@ static void begin_new(lth_engine *self, lth_post *post, lth_mono now)
         lth_inbox_file *file = &post->inbox.files[i];
         if (file->busy)
             continue;
-        switch (lth_reading_begin(self, post, file->name, false)) {
+        switch (lth_reading_begin(self, post, file->name, LTH_READING_OF_INBOX)) {
         case LTH_READING_NOTHING:
             file->busy = true; /* until it is listed again */
             post->inbox.look_again = true;
@@ -253,14 +256,22 @@ static void begin_new(lth_engine *self, lth_post *post, lth_mono now)
     }
 }
 
-static void begin(lth_engine *self, lth_post *post, lth_mono now)
+static void begin_replay(lth_engine *self, lth_post *post, lth_mono now)
 {
-    if (post->again == NULL) {
-        begin_new(self, post, now);
-        return;
-    }
+    lth_reading_start start =
+        lth_replay_passes(self, post)
+            ? LTH_READING_NOTHING
+            : lth_reading_begin(self, post, lth_replay_next(post)->id, LTH_READING_OF_REPLAY);
+    if (start == LTH_READING_NOTHING)
+        lth_replay_done(self, post);
+    else if (start == LTH_READING_LATER)
+        put_off(post, now);
+}
+
+static void begin_again(lth_engine *self, lth_post *post, lth_mono now)
+{
     lth_again one = *post->again;
-    switch (lth_reading_begin(self, post, one.id, true)) {
+    switch (lth_reading_begin(self, post, one.id, LTH_READING_OF_UPLOAD)) {
     case LTH_READING_LATER:
         put_off(post, now);
         break;
@@ -274,6 +285,16 @@ static void begin(lth_engine *self, lth_post *post, lth_mono now)
             again_drop_first(post);
         break;
     }
+}
+
+static void begin(lth_engine *self, lth_post *post, lth_mono now)
+{
+    if (post->again != NULL)
+        begin_again(self, post, now);
+    else if (lth_replay_left(post) > 0)
+        begin_replay(self, post, now);
+    else
+        begin_new(self, post, now);
 }
 
 static uint32_t free_readings(const lth_engine *self)

@@ -7,11 +7,17 @@
  * hold many schools. A post has at most one file under way, all posts together at most
  * LTH_READINGS_MAX. A file leaves its inbox only after the step that ended its round was committed:
  * after a crash it is there and is read again under the same id, which changes nothing twice.
+ *
+ * Kept files that the store does not know were dealt with by a store that is lost, or newer than
+ * the copy that was put back. They are read again at start (a replay), with their old ids and times
+ * of arrival, in the order in which they had been dealt with, and before anything newer.
  */
 #pragma once
 
 #include "agents/shell/children.h"
 #include "agents/shell/inbox.h"
+#include "agents/shell/kept.h"
+#include "lth/control.h"
 
 #define LTH_READINGS_MAX  4u
 #define LTH_POST_CARRIER  UINT32_MAX
@@ -53,6 +59,8 @@ typedef struct lth_post {
     uint32_t school;
     const lth_profile *profile;
     lth_again *again;
+    lth_kept_list replay; /**< Kept files that the store does not know. */
+    uint32_t replay_at;   /**< The next of them. */
     lth_mono not_before, delay;
     bool reading;
     bool unkept;                       /**< What was read could not be put away. */
@@ -69,6 +77,7 @@ typedef struct lth_reading {
     lth_inbox_taken file;
     uint32_t only; /**< A carrier's file read again for one school; else LTH_POST_CARRIER. */
     bool kept;     /**< Read again: it stays where it is. */
+    bool replay;   /**< It is lth_replay_next() of its post. */
     bool failed;   /**< The process that reads ended by itself: no word about the file. */
     lth_header *headers[LTH_UPLOAD_TABLES_MAX]; /**< As told; NULL: not, or not yet. */
     uint64_t ended;                             /**< Tables that have ended. */
@@ -85,6 +94,7 @@ typedef struct lth_hosted {
     uint32_t n_posts;
     lth_reading readings[LTH_READINGS_MAX];
     uint32_t turn, prune_turn;
+    uint32_t replays, replayed; /**< Left, and done, in all inboxes. */
     lth_mono look_due, prune_due;
     bool waiting; /**< Some post has something to read. */
 } lth_hosted;
@@ -115,9 +125,13 @@ typedef enum lth_reading_start {
     LTH_READING_NOTHING, /**< It is not there any more, or still being written. */
     LTH_READING_LATER,   /**< Not now: try again after a while. */
 } lth_reading_start;
-/** Begin with a file of the inbox; @p again: with one that was kept. */
+typedef enum lth_reading_of {
+    LTH_READING_OF_INBOX,
+    LTH_READING_OF_UPLOAD, /**< Kept, and known to the store. */
+    LTH_READING_OF_REPLAY  /**< lth_replay_next(). */
+} lth_reading_of;
 LTH_MUST_USE lth_reading_start lth_reading_begin(struct lth_engine *self, lth_post *post,
-                                                 const char *id, bool again);
+                                                 const char *id, lth_reading_of of);
 /** Forget it, wherever it is. */
 void lth_reading_drop(lth_reading *self);
 /** Feed one event; false: the machine was rebuilt and nothing of @p self may be touched any more.
@@ -143,3 +157,26 @@ bool lth_deal_end(lth_reading *self, bool *whole);
 /** Keep the result beside the file, and say it in the log, as counts. */
 void lth_deal_tell(const lth_reading *self);
 void lth_deal_fini(lth_deal *self);
+
+/* ---- replay.c: kept files that the store does not know ---- */
+
+/** Find them. After the posts were made. LTH_E_NOMEM, LTH_E_STORE_*. */
+LTH_MUST_USE lth_err lth_replay_start(struct lth_engine *self);
+uint32_t lth_replay_left(const lth_post *post);
+/** NULL: none. */
+const lth_kept *lth_replay_next(const lth_post *post);
+/** The next one needs no reading: without anything known no guard would hold it as it was held. */
+bool lth_replay_passes(struct lth_engine *self, const lth_post *post);
+/** The next one is dealt with, or is not there any more. */
+void lth_replay_done(struct lth_engine *self, lth_post *post);
+/** Nothing of this post may be read yet: what was dealt with before is not at its turn, or the
+ * broker has not said where our chain stands. */
+bool lth_replay_waits(const struct lth_engine *self, const lth_post *post);
+/** Its rounds have ended: say of a file that was withdrawn that it is. As lth_reading_feed(). */
+bool lth_replay_word(lth_reading *self);
+/** Of a file of many schools only such were missed that wait for a person themselves. */
+bool lth_replay_whole(const lth_reading *self);
+/** Write down that this file was dealt with, before it moves to .kept. LTH_E_IO, LTH_E_NOMEM. */
+LTH_MUST_USE lth_err lth_replay_note(const lth_reading *self, lth_diag *diag);
+/** Row of `status`; NULL: none is left. */
+json_t *lth_replay_row(const struct lth_engine *self);

@@ -136,12 +136,17 @@ static void keep(lth_reading *self)
     lth_diag diag = {0};
     lth_post *post = self->post;
     lth_err err = LTH_OK;
-    if (!self->kept && (self->file.fd < 0 || lth_inbox_unchanged(&self->file)))
+    bool stays = !self->kept && self->file.fd >= 0 && !lth_inbox_unchanged(&self->file);
+    if (!stays)
+        err = lth_replay_note(self, &diag);
+    if (!err && !stays && !self->kept)
         err = lth_inbox_keep(&post->inbox, self->upload.id, &self->file, &diag);
+    if (self->replay)
+        lth_replay_done(self->engine, post);
     post->inbox.look_again = true;
     post->delay = 0;
     post->not_before = 0;
-    post->unkept = err == LTH_E_IO;
+    post->unkept = err && err != LTH_E_NOT_FOUND;
     if (post->unkept) {
         lth_log_text(&self->engine->log, LTH_LEVEL_ERROR, "upload_not_kept", "reason", diag.text);
         post->not_before = lth_platform_now().mono + LTH_MONO_S(60);
@@ -162,7 +167,8 @@ static bool try_again(lth_reading *self)
         post->failures = 0;
         return false;
     }
-    if (self->kept && lth_hosted_again(self->engine, school_of(self), self->upload.id) != LTH_OK)
+    if (self->kept && !self->replay &&
+        lth_hosted_again(self->engine, school_of(self), self->upload.id) != LTH_OK)
         return false;
     post->inbox.look_again = true;
     post->not_before = lth_platform_now().mono + AGAIN_IN;
@@ -175,6 +181,8 @@ static void finish_one(lth_reading *self)
             self, &(lth_agent_event){.kind = LTH_AEVENT_ROUND_END, .school = school_of(self)}))
         return;
     log_end(self);
+    if (self->replay && !lth_replay_word(self))
+        return;
     if (!try_again(self))
         keep(self);
     lth_reading_drop(self);
@@ -186,7 +194,7 @@ static void finish_many(lth_reading *self)
     lth_post *post = self->post;
     if (!lth_deal_end(self, &whole))
         return;
-    if (whole) {
+    if (whole || (self->replay && lth_replay_whole(self))) {
         lth_deal_tell(self);
         keep(self);
         lth_deal_fini(&post->deal);
@@ -410,42 +418,65 @@ static bool known(const lth_engine *engine, uint32_t school, const char *id, lth
 }
 
 /* The file of a known upload is not kept any more, and another one has its name. */
-static bool is_another(const lth_reading *self, const lth_post *post, const char *id,
-                       lth_upload *before)
+static bool is_another(const lth_reading *self, const lth_post *post, const char *id)
 {
     const lth_agent_node *node = &self->engine->node;
     bool many = post->school == LTH_POST_CARRIER, yes = false;
     uint32_t end = many ? node->n_schools : post->school + 1;
-    for (uint32_t i = many ? 0 : post->school; !yes && i < end; i++)
+    lth_upload *before = malloc(sizeof *before);
+    for (uint32_t i = many ? 0 : post->school; before != NULL && !yes && i < end; i++)
         yes = node->conf->schools[i].profile != NULL && known(self->engine, i, id, before) &&
               before->received_ms != self->upload.received_ms;
+    free(before);
     return yes;
 }
 
-static lth_inbox_answer take(lth_reading *self, lth_post *post, const char *id, bool again,
-                             lth_diag *diag)
+static lth_inbox_answer take_new(lth_reading *self, lth_post *post, const char *id, lth_diag *diag)
+{
+    lth_inbox_answer answer = lth_inbox_take(&post->inbox, id, &self->file, diag);
+    self->upload.received_ms = self->file.arrived_ns / 1000000u;
+    bool there = answer == LTH_INBOX_TAKEN || answer == LTH_INBOX_FAILED;
+    if (!there || !is_another(self, post, id))
+        return answer;
+    lth_platform_close(&self->file.fd);
+    lth_inbox_rename(&post->inbox, id);
+    return LTH_INBOX_GONE;
+}
+
+static lth_inbox_answer take_known(lth_reading *self, lth_post *post, const char *id,
+                                   lth_diag *diag)
 {
     const lth_profile *profile = NULL;
     lth_upload *before = malloc(sizeof *before);
     lth_inbox_answer answer = LTH_INBOX_GONE;
     if (before == NULL)
         return LTH_INBOX_BUSY;
-    if (!again) {
-        answer = lth_inbox_take(&post->inbox, id, &self->file, diag);
-        self->upload.received_ms = self->file.arrived_ns / 1000000u;
-        bool there = answer == LTH_INBOX_TAKEN || answer == LTH_INBOX_FAILED;
-        if (there && is_another(self, post, id, before)) {
-            lth_platform_close(&self->file.fd);
-            lth_inbox_rename(&post->inbox, id);
-            answer = LTH_INBOX_GONE;
-        }
-    } else if (known(self->engine, post->school, id, before)) {
+    if (known(self->engine, post->school, id, before)) {
         answer = lth_hosted_file(self->engine, post->school, before, &self->file, &profile, diag);
         self->upload.received_ms = before->received_ms;
         if (profile != NULL && profile != post->profile)
             self->only = post->school;
     }
     free(before);
+    return answer;
+}
+
+static lth_inbox_answer take(lth_reading *self, lth_post *post, const char *id, lth_reading_of of,
+                             lth_diag *diag)
+{
+    lth_inbox_answer answer = LTH_INBOX_GONE;
+    switch (of) {
+    case LTH_READING_OF_INBOX:
+        answer = take_new(self, post, id, diag);
+        break;
+    case LTH_READING_OF_UPLOAD:
+        answer = take_known(self, post, id, diag);
+        break;
+    case LTH_READING_OF_REPLAY:
+        answer = lth_inbox_take_kept(&post->inbox, id, &self->file, diag);
+        self->upload.received_ms = lth_replay_next(post)->received_ms;
+        break;
+    }
     return answer;
 }
 
@@ -481,19 +512,23 @@ static bool end_lost(lth_reading *self, lth_post *post, const char *id)
     return true;
 }
 
-lth_reading_start lth_reading_begin(lth_engine *engine, lth_post *post, const char *id, bool again)
+lth_reading_start lth_reading_begin(lth_engine *engine, lth_post *post, const char *id,
+                                    lth_reading_of of)
 {
     lth_diag diag = {0};
     const char *vi, *en;
     lth_reading *self = free_one(engine);
     LTH_ASSERT(self != NULL);
-    *self = (lth_reading){.engine = engine, .only = LTH_POST_CARRIER, .kept = again};
+    *self = (lth_reading){.engine = engine,
+                          .only = LTH_POST_CARRIER,
+                          .kept = of != LTH_READING_OF_INBOX,
+                          .replay = of == LTH_READING_OF_REPLAY};
     self->file.fd = -1;
-    lth_inbox_answer answer = take(self, post, id, again, &diag);
-    if (answer == LTH_INBOX_GONE && again && end_lost(self, post, id))
+    lth_inbox_answer answer = take(self, post, id, of, &diag);
+    if (answer == LTH_INBOX_GONE && of == LTH_READING_OF_UPLOAD && end_lost(self, post, id))
         return LTH_READING_STARTED;
     if (answer == LTH_INBOX_GONE || answer == LTH_INBOX_BUSY)
-        return answer == LTH_INBOX_BUSY && again ? LTH_READING_LATER : LTH_READING_NOTHING;
+        return answer == LTH_INBOX_BUSY && self->kept ? LTH_READING_LATER : LTH_READING_NOTHING;
     if (answer == LTH_INBOX_FAILED)
         lth_log_text(&engine->log, LTH_LEVEL_WARN, "upload_not_opened", "reason", diag.text);
     self->post = post;

@@ -29,9 +29,8 @@ bool lth_upload_of(const lth_engine *self, lth_txn *txn, uint32_t school, uint64
            lth_upload_decode(out, value);
 }
 
-/* The upload before @p number; its number, 0: none. */
-static uint64_t upload_before(const lth_engine *self, lth_txn *txn, uint32_t school,
-                              uint64_t number, lth_upload *out)
+uint64_t lth_upload_before(const lth_engine *self, lth_txn *txn, uint32_t school, uint64_t number,
+                           lth_upload *out)
 {
     uint8_t key[24];
     lth_cursor *cursor = NULL;
@@ -51,7 +50,7 @@ uint64_t lth_upload_find(const lth_engine *self, lth_txn *txn, uint32_t school, 
                          lth_upload *out)
 {
     uint64_t number = UINT64_MAX;
-    while ((number = upload_before(self, txn, school, number, out)) != 0) {
+    while ((number = lth_upload_before(self, txn, school, number, out)) != 0) {
         if (strcmp(out->id, id) == 0)
             return number;
     }
@@ -170,7 +169,7 @@ json_t *lth_upload_json(const lth_engine *self, uint32_t school, uint64_t number
 json_t *lth_upload_newest(const lth_engine *self, lth_txn *txn, uint32_t school)
 {
     lth_upload *upload = malloc(sizeof *upload);
-    uint64_t number = upload != NULL ? upload_before(self, txn, school, UINT64_MAX, upload) : 0;
+    uint64_t number = upload != NULL ? lth_upload_before(self, txn, school, UINT64_MAX, upload) : 0;
     json_t *json = number != 0 ? lth_upload_json(self, school, number, upload) : NULL;
     free(upload);
     return json;
@@ -262,7 +261,7 @@ void lth_engine_upload_list(void *ctx, lth_control_call *call, const json_t *req
     uint64_t number = UINT64_MAX;
     lth_err err = lth_held_above_count(self, a.txn, a.school, &above);
     while (!err && rows < limit &&
-           (number = upload_before(self, a.txn, a.school, number, a.upload)) != 0) {
+           (number = lth_upload_before(self, a.txn, a.school, number, a.upload)) != 0) {
         json_t *upload = lth_upload_json(self, a.school, number, a.upload);
         lth_held_above_tell(&above, number, upload);
         row_of(call, upload);

@@ -1,0 +1,137 @@
+/* .kept/.order on a disk: always written whole, synced, renamed. */
+
+#include "agents/shell/kept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KEPT      ".kept"
+#define ORDER     ".order"
+#define MADE      ".order.tmp"
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+
+static lth_err say(lth_diag *diag, const char *inbox)
+{
+    return lth_fail(diag, LTH_E_IO, "%s/%s/%s: %s", inbox, KEPT, ORDER, strerrordesc_np(errno));
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+static int open_kept(const char *inbox, bool make)
+{
+    int dir = open(inbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int kept = dir >= 0 ? openat(dir, KEPT, DIR_FLAGS) : -1;
+    if (dir >= 0 && kept < 0 && errno == ENOENT && make && mkdirat(dir, KEPT, 0750) == 0)
+        kept = openat(dir, KEPT, DIR_FLAGS);
+    int why = errno;
+    close_fd(dir);
+    errno = why;
+    return kept;
+}
+
+/* *n: at most @p size. */
+static bool read_all(int fd, uint8_t *text, size_t size, size_t *n)
+{
+    *n = 0;
+    while (*n < size) {
+        ssize_t got = read(fd, text + *n, size - *n);
+        if (got == 0)
+            return true;
+        if (got < 0 && errno != EINTR)
+            return false;
+        *n += got > 0 ? (size_t)got : 0;
+    }
+    return true;
+}
+
+static lth_err read_from(lth_kept_list *out, int kept, const char *inbox, lth_diag *diag)
+{
+    struct stat st;
+    size_t n;
+    uint8_t *text = NULL;
+    lth_err err = LTH_OK;
+    *out = (lth_kept_list){0};
+    int fd = openat(kept, ORDER, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? LTH_OK : say(diag, inbox);
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        errno = EINVAL;
+        err = say(diag, inbox);
+    } else if ((text = malloc(LTH_KEPT_TEXT_MAX)) == NULL) {
+        err = lth_fail(diag, LTH_E_NOMEM, "%s", lth_err_text(LTH_E_NOMEM));
+    } else {
+        err = read_all(fd, text, LTH_KEPT_TEXT_MAX, &n) ? lth_kept_parse(out, lth_slice_of(text, n))
+                                                        : say(diag, inbox);
+    }
+    free(text);
+    close_fd(fd);
+    return err;
+}
+
+lth_err lth_kept_read(lth_kept_list *out, const char *inbox, lth_diag *diag)
+{
+    *out = (lth_kept_list){0};
+    int kept = open_kept(inbox, false);
+    if (kept < 0)
+        return errno == ENOENT ? LTH_OK : say(diag, inbox);
+    lth_err err = read_from(out, kept, inbox, diag);
+    close_fd(kept);
+    return err;
+}
+
+static bool write_all(int fd, lth_slice text)
+{
+    for (size_t at = 0; at < text.n;) {
+        ssize_t put = write(fd, text.p + at, text.n - at);
+        if (put < 0 && errno != EINTR)
+            return false;
+        at += put > 0 ? (size_t)put : 0;
+    }
+    return fsync(fd) == 0;
+}
+
+static lth_err write_to(const lth_kept_list *list, int kept, const char *inbox, lth_diag *diag)
+{
+    lth_buf text;
+    int fd = -1;
+    lth_buf_init(&text, LTH_KEPT_TEXT_MAX);
+    lth_err err = lth_kept_write(&text, list);
+    if (err) {
+        err = lth_fail(diag, err, "%s", lth_err_text(err));
+        goto done;
+    }
+    (void)unlinkat(kept, MADE, 0);
+    fd = openat(kept, MADE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (fd < 0 || !write_all(fd, lth_buf_slice(&text)) || renameat(kept, MADE, kept, ORDER) != 0 ||
+        fsync(kept) != 0)
+        err = say(diag, inbox);
+done:
+    close_fd(fd);
+    lth_buf_fini(&text);
+    return err;
+}
+
+lth_err lth_kept_note(const char *inbox, const lth_kept *file, bool only_known, lth_diag *diag)
+{
+    lth_kept_list list = {0};
+    bool changed = false;
+    int kept = open_kept(inbox, true);
+    if (kept < 0)
+        return say(diag, inbox);
+    lth_err err = read_from(&list, kept, inbox, diag);
+    if (!err)
+        err = lth_kept_add(&list, file, only_known, &changed);
+    if (!err && changed)
+        err = write_to(&list, kept, inbox, diag);
+    lth_kept_fini(&list);
+    close_fd(kept);
+    return err;
+}
