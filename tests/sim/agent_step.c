@@ -9,9 +9,9 @@ typedef struct step {
     lth_txn *txn;
     lth_now now;
     lth_err err;
-    bool taken[SIM_SCHOOLS_MAX];                   /**< A scan went on in this step. */
-    uint64_t clean[SIM_SCHOOLS_MAX];               /**< Bit per table handed over completely. */
-    uint32_t known[SIM_SCHOOLS_MAX][SIM_DATASETS]; /**< Rows that must outlive an empty scan. */
+    bool taken[SIM_SCHOOLS_MAX];                  /**< A scan went on in this step. */
+    uint64_t clean[SIM_SCHOOLS_MAX];              /**< Bit per table handed over completely. */
+    uint32_t known[SIM_SCHOOLS_MAX][SIM_SOURCES]; /**< Rows that must outlive an empty scan. */
 } step;
 
 static void handle(step *st, const lth_agent_event *event)
@@ -81,7 +81,7 @@ static void watch_empty(step *st, uint32_t slot, const sim_scan *scan)
 static void check_empty(step *st)
 {
     for (uint32_t i = 0; i < st->node->n_schools; i++) {
-        for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+        for (uint32_t t = 0; t < SIM_SOURCES; t++) {
             if (st->known[i][t] > 0 && rows_known(st, i, t) < st->known[i][t]) {
                 sim_fail(st->s, SIM_CORRECTNESS, "an emptied table waits for a person",
                          "node %u school %u dataset %u", st->node->index, i, sim_datasets[t]);
@@ -136,23 +136,22 @@ static void feed_scan(step *st, uint32_t slot)
 }
 
 /* A person looks at what a guard holds, now and then, and lets it be done. */
-static bool is_guarded(step *st, uint32_t slot, uint16_t dataset)
+bool sim_table_waits(lth_txn *txn, const sim_school *school, uint16_t dataset)
 {
     uint8_t key[10];
     lth_slice value;
     lth_scan_info info;
-    memcpy(key, st->node->schools[slot].org.b, 8);
+    memcpy(key, school->org.b, 8);
     lth_put16(key + 8, dataset);
-    return lth_get(st->txn, LTH_A_scan, lth_slice_of(key, sizeof key), &value) == LTH_OK &&
-           lth_scan_info_decode(&info, value) &&
-           (info.fault == LTH_SCAN_mass_deletion || info.fault == LTH_SCAN_emptied ||
-            info.fault == LTH_SCAN_restored);
+    return lth_get(txn, LTH_A_scan, lth_slice_of(key, sizeof key), &value) == LTH_OK &&
+           lth_scan_info_decode(&info, value) && lth_scan_fault_waits(info.fault);
 }
 
 static void confirm_guards(step *st, uint32_t slot)
 {
-    for (uint32_t t = 0; t < SIM_DATASETS && st->err == LTH_OK; t++) {
-        if (!is_guarded(st, slot, sim_datasets[t])) {
+    const sim_school *school = &st->s->schools[st->node->school_index[slot]];
+    for (uint32_t t = 0; t < SIM_SOURCES && school->clerk == NULL && st->err == LTH_OK; t++) {
+        if (!sim_table_waits(st->txn, school, sim_datasets[t])) {
             continue;
         }
         const lth_agent_act act = {.kind = LTH_ACT_CONFIRM,
@@ -175,6 +174,9 @@ static void take_events(step *st)
         if (node->scans[i].running && node->scans[i].next <= st->s->now) {
             feed_scan(st, i);
         }
+    }
+    for (uint32_t i = 0; i < node->n_schools && node->takes_files && st->err == LTH_OK; i++) {
+        st->err = sim_reading_step(st->s, node, i, st->txn);
     }
     if (node->n_schools > 0 && st->err == LTH_OK && sim_below(&st->s->rng, 8) == 0) {
         confirm_guards(st, sim_below(&st->s->rng, node->n_schools));
@@ -256,7 +258,7 @@ static void note_clean(step *st)
 {
     for (uint32_t i = 0; i < st->node->n_schools && !st->node->clone; i++) {
         sim_school *school = &st->s->schools[st->node->school_index[i]];
-        for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+        for (uint32_t t = 0; t < SIM_SOURCES; t++) {
             if ((st->clean[i] >> t & 1) != 0) {
                 school->clean_since[t] = st->node->scans[i].started;
             }
@@ -274,10 +276,16 @@ static void finish(step *st)
     }
     lth_err err = lth_store_commit(&st->txn);
     if (err != LTH_OK) {
+        for (uint32_t i = 0; i < node->n_schools && node->takes_files; i++) {
+            sim_reading_unsure(s, node, i);
+        }
         sim_node_failed(s, node, err);
         return;
     }
     note_clean(st);
+    for (uint32_t i = 0; i < node->n_schools && node->takes_files; i++) {
+        sim_reading_committed(s, node, i);
+    }
     if (sim_fault(s, s->faults.crash_committed)) {
         sim_node_crash(s, node, sim_range(&s->rng, 500, 20000) * SIM_MS);
         return;

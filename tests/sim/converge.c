@@ -23,6 +23,17 @@ static bool head_equals(sim *s, uint32_t node, const lth_id *org, const lth_posi
     return head.state == LTH_ORIGIN_OK && (fresh || same(&head.at, at));
 }
 
+static bool guards_wait(sim *s, const sim_school *school)
+{
+    lth_txn *txn = sim_read(&s->nodes[school->node]);
+    bool yes = false;
+    for (uint32_t t = 0; t < SIM_SOURCES && school->clerk == NULL; t++) {
+        yes = yes || sim_table_waits(txn, school, sim_datasets[t]);
+    }
+    lth_store_abort(&txn);
+    return yes;
+}
+
 static bool school_done(sim *s, const sim_school *school)
 {
     const sim_node *node = &s->nodes[school->node];
@@ -32,10 +43,16 @@ static bool school_done(sim *s, const sim_school *school)
             lth_agent_school_info_of(node->agent, i, &info);
         }
     }
-    for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+    for (uint32_t t = 0; t < SIM_SOURCES && school->clerk == NULL; t++) {
         if (school->clean_since[t] < s->heal_at) {
             return wait_for(s, "a clean scan of school", school->index);
         }
+    }
+    if (guards_wait(s, school)) {
+        return wait_for(s, "a person's word at school", school->index);
+    }
+    if (school->clerk != NULL && !sim_clerk_done(school->clerk)) {
+        return wait_for(s, "the clerk of school", school->index);
     }
     if (info.outbox > 0 || info.head.resync || !info.resumed) {
         return wait_for(s, info.outbox > 0 ? "the outbox of school" : "the agent of school",

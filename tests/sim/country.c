@@ -42,6 +42,21 @@ static void add_school(sim *s, sim_node *node, uint32_t key)
     node->school_index[node->n_schools++] = school->index;
 }
 
+/* Schools with a clerk and a spreadsheet, and now and then one with a database among them. */
+static void add_clerks(sim *s, uint32_t parent, uint32_t *hosts)
+{
+    sim_node *node = add_node(s, false, KEY_HOSTS + (*hosts)++, parent);
+    node->takes_files = true;
+    uint32_t sourced = sim_below(&s->rng, 2);
+    uint32_t n = sourced + 2 + sim_below(&s->rng, 3);
+    for (uint32_t i = 0; i < n && s->n_schools < SIM_SCHOOLS_MAX; i++) {
+        add_school(s, node, KEY_HOSTS + 16 + s->n_schools);
+        if (i >= sourced) {
+            sim_clerk_begin(s, &s->schools[s->n_schools - 1]);
+        }
+    }
+}
+
 /* One process with one school, or a host with several; every school has keys of its own. */
 static void add_agent(sim *s, uint32_t parent, uint32_t *agents, uint32_t *hosts)
 {
@@ -53,7 +68,7 @@ static void add_agent(sim *s, uint32_t parent, uint32_t *agents, uint32_t *hosts
         return;
     }
     uint32_t n = 2 + sim_below(&s->rng, 2);
-    for (uint32_t i = 0; i < n && s->n_schools < SIM_SCHOOLS_MAX; i++) {
+    for (uint32_t i = 0; i < n && s->n_schools < SIM_SOURCED_MAX - 1; i++) {
         add_school(s, node, KEY_HOSTS + 16 + s->n_schools);
     }
 }
@@ -75,11 +90,14 @@ static void draw_tree(sim *s)
     }
     s->n_brokers = s->n_nodes;
     uint32_t n = 2 + sim_below(&s->rng, 3);
-    for (uint32_t i = 0; i < n && s->n_schools < SIM_SCHOOLS_MAX; i++) {
+    for (uint32_t i = 0; i < n && s->n_schools < SIM_SOURCED_MAX - 1; i++) {
         /* The first one at the deepest broker, the others anywhere: also directly below a tier
          * that has brokers. */
         uint32_t parent = i == 0 ? s->n_brokers - 1 : sim_below(&s->rng, s->n_brokers);
         add_agent(s, parent, &agents, &hosts);
+    }
+    if (sim_below(&s->rng, 4) != 0) {
+        add_clerks(s, sim_below(&s->rng, s->n_brokers), &hosts);
     }
 }
 
@@ -308,6 +326,8 @@ void sim_country_draw(sim *s)
         draw_policy(s, &s->nodes[i]);
     }
     for (uint32_t i = 0; i < s->n_schools; i++) {
-        sim_source_fill(s, &s->schools[i]);
+        if (s->schools[i].clerk == NULL) {
+            sim_source_fill(s, &s->schools[i]);
+        }
     }
 }

@@ -105,7 +105,7 @@ static void forget_old_message(sim *s, const sim_node *node)
 static void restore(sim *s)
 {
     sim_node *node = pick_agent(s);
-    if (node->clone || node->gone || node->store == NULL) {
+    if (node->clone || node->gone || node->store == NULL || node->takes_files) {
         return;
     }
     for (uint32_t i = 0; i < node->n_schools; i++) {
@@ -151,7 +151,7 @@ static void fill_disk(sim *s)
 static void clone_agent(sim *s)
 {
     sim_node *from = pick_agent(s);
-    if (s->n_nodes == SIM_NODES_MAX || !from->up || from->clone) {
+    if (s->n_nodes == SIM_NODES_MAX || !from->up || from->clone || from->takes_files) {
         return;
     }
     sim_node *node = &s->nodes[s->n_nodes];
@@ -289,6 +289,9 @@ void sim_faults_heal(sim *s)
     for (uint32_t i = 0; i < s->n_schools; i++) {
         sim_source_mend(s, &s->schools[i]);
         s->schools[i].mutate_at = SIM_NEVER;
+        if (s->schools[i].clerk != NULL) {
+            sim_clerk_heal(s, &s->schools[i]);
+        }
     }
     for (uint32_t i = 0; i < N_EVENTS; i++) {
         s->fault_at[i] = SIM_NEVER;

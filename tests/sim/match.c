@@ -402,7 +402,9 @@ static void match_dataset(sim *s, const sim_school *school, uint32_t table)
 {
     shelf entry, above;
     shelf_open(&entry, s, &s->nodes[school->entry], school, table);
-    if (school->cloned) {
+    if (school->clerk != NULL) {
+        sim_say(s, "school %u hands in files", school->index); /* rolls.c */
+    } else if (school->cloned) {
         match_cloned(&entry);
     } else {
         match_entry(&entry);
@@ -484,8 +486,12 @@ static void match_holds(sim *s, const sim_school *school)
 void sim_match_all(sim *s)
 {
     for (uint32_t i = 0; i < s->n_schools && s->failed == 0; i++) {
-        for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+        bool files = s->schools[i].clerk != NULL;
+        for (uint32_t t = files ? SIM_SOURCES : 0; t < (files ? SIM_DATASETS : SIM_SOURCES); t++) {
             match_dataset(s, &s->schools[i], t);
+        }
+        if (files && !s->schools[i].cloned) {
+            sim_rolls_match_entry(s, &s->schools[i]);
         }
         if (!s->schools[i].cloned) {
             match_holds(s, &s->schools[i]);

@@ -124,8 +124,10 @@ static void prepare_broker(sim *s, sim_node *node)
 static void prepare_agent(sim *s, sim_node *node)
 {
     for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+        bool sourced = t < SIM_SOURCES;
         node->tables[t] = (lth_agent_table){
-            .mapping = sim_mapping(t), .every_ms = 15000 + 7000 * t + 3000 * (node->index % 5)};
+            .mapping = sim_mapping(t),
+            .every_ms = sourced ? 15000 + 7000 * t + 3000 * (node->index % 5) : 0};
     }
     for (uint32_t i = 0; i < node->n_schools; i++) {
         const sim_school *school = &s->schools[node->school_index[i]];
@@ -135,7 +137,11 @@ static void prepare_agent(sim *s, sim_node *node)
                                               .leaf_der = test_certificate(school->key),
                                               .ca_der = lth_slice_of("CA", 2),
                                               .tables = node->tables,
-                                              .n_tables = SIM_DATASETS};
+                                              .n_tables = SIM_SOURCES};
+        if (school->clerk != NULL) {
+            node->schools[i].tables = node->tables + SIM_SOURCES;
+            node->schools[i].n_tables = SIM_SHEETS;
+        }
         memset(node->schools[i].id_key, (int)(school->key & 255), sizeof node->schools[i].id_key);
         node->known[school->key] = true;
     }
@@ -154,7 +160,7 @@ static void prepare_agent(sim *s, sim_node *node)
                                       .scans_max = 1 + node->index % 2,
                                       .keep_days = 35,
                                       .schema = sim_schema(),
-                                      .gone_percent = 60,
+                                      .gone_percent = node->takes_files ? 20 : 60,
                                       .gone_least = 4};
 }
 
@@ -197,6 +203,7 @@ static void free_core(sim_node *node)
     lth_broker_free(&node->broker);
     lth_agent_free(&node->agent);
     memset(node->scans, 0, sizeof node->scans);
+    memset(node->readings, 0, sizeof node->readings);
     node->timer_at = 0;
     node->more = false;
 }
@@ -325,6 +332,8 @@ uint64_t sim_node_next(const sim_node *node)
         if (node->scans[i].running && node->scans[i].next < at) {
             at = node->scans[i].next;
         }
+        uint64_t reading = sim_reading_next(node, i);
+        at = reading < at ? reading : at;
     }
     return at > node->busy_until ? at : node->busy_until;
 }

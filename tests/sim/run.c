@@ -96,7 +96,9 @@ static uint64_t next_instant(const sim *s)
         at = next < at ? next : at;
     }
     for (uint32_t i = 0; i < s->n_schools; i++) {
-        at = s->schools[i].mutate_at < at ? s->schools[i].mutate_at : at;
+        const sim_school *school = &s->schools[i];
+        uint64_t acts = school->clerk != NULL ? school->clerk->acts_at : school->mutate_at;
+        at = acts < at ? acts : at;
     }
     return at;
 }
@@ -117,8 +119,11 @@ static void advance(sim *s, uint64_t until)
         sim_faults_run(s);
         sim_network_run(s);
         for (uint32_t i = 0; i < s->n_schools; i++) {
-            if (s->schools[i].mutate_at <= s->now) {
-                sim_source_mutate(s, &s->schools[i]);
+            sim_school *school = &s->schools[i];
+            if (school->clerk != NULL && school->clerk->acts_at <= s->now) {
+                sim_clerk_act(s, school);
+            } else if (school->clerk == NULL && school->mutate_at <= s->now) {
+                sim_source_mutate(s, school);
             }
         }
         for (uint32_t i = 0; i < s->n_nodes && s->failed == 0; i++) {
@@ -209,6 +214,9 @@ int sim_run(uint64_t seed, bool verbose, uint64_t *trace)
     sim_network_free(s);
     for (uint32_t i = 0; i < s->n_nodes; i++) {
         sim_node_free(&s->nodes[i]);
+    }
+    for (uint32_t i = 0; i < s->n_schools; i++) {
+        free(s->schools[i].clerk);
     }
     free(s->checked);
     free(s);

@@ -23,8 +23,10 @@ enum { SIM_OK = 0, SIM_USAGE = 2, SIM_CRASH = 127, SIM_LIVENESS = 128, SIM_CORRE
 #define SIM_TIERS_MAX   6u
 #define SIM_AGENTS_MAX  8u
 #define SIM_NODES_MAX   (SIM_TIERS_MAX + SIM_AGENTS_MAX)
-#define SIM_SCHOOLS_MAX 10u
-#define SIM_DATASETS    3u
+#define SIM_SCHOOLS_MAX 15u
+#define SIM_SOURCED_MAX 10u /**< Of them with a database: their index is one digit. */
+#define SIM_DATASETS    5u
+#define SIM_SOURCES     3u /**< The first ones are read from databases, the others from files. */
 #define SIM_GROUPS      4u /**< Groups 1..4; group 9 is the ministry's. */
 #define SIM_ROWS_MAX    64u
 #define SIM_INBOX_MAX   4096u
@@ -45,6 +47,8 @@ uint32_t sim_below(sim_rng *rng, uint32_t n);
 uint64_t sim_range(sim_rng *rng, uint64_t lo, uint64_t hi);
 /** True @p n times in 100,000. */
 bool sim_chance(sim_rng *rng, uint32_t n);
+
+#include "files.h"
 
 /* ---- sources: the tables of a school, as its own program keeps them ---- */
 typedef struct sim_row {
@@ -86,7 +90,8 @@ typedef struct sim_school {
     uint32_t node;
     uint32_t entry; /**< Broker its agent talks to. */
     char code[16];
-    sim_table tables[SIM_DATASETS];
+    sim_clerk *clerk; /**< NULL: it has a database. */
+    sim_table tables[SIM_SOURCES];
     uint64_t mutate_at;
     uint32_t copies_restored;
     bool cloned;     /**< A second agent with its identity ran, or its key signed two chains. */
@@ -94,7 +99,7 @@ typedef struct sim_school {
     bool fork_taken; /**< That step was committed. */
     uint32_t safe_epoch;
     uint64_t safe_seq; /**< Highest position that a whole receipt at level safe named. */
-    uint64_t clean_since[SIM_DATASETS]; /**< Start of the last scan handed over completely. */
+    uint64_t clean_since[SIM_SOURCES]; /**< Start of the last scan handed over completely. */
 } sim_school;
 
 /* ---- nodes ---- */
@@ -131,7 +136,8 @@ typedef struct sim_node {
     uint32_t index;
     bool is_broker;
     bool clone;
-    bool gone; /**< Switched off for good. */
+    bool takes_files; /**< Of schools that hand in files. */
+    bool gone;        /**< Switched off for good. */
     lth_id org;
     uint32_t key;
     lth_role role;
@@ -173,9 +179,10 @@ typedef struct sim_node {
     lth_signer school_signers[SIM_SCHOOLS_MAX];
     uint32_t school_index[SIM_SCHOOLS_MAX];
     uint32_t n_schools;
-    lth_agent_table tables[SIM_DATASETS];
+    lth_agent_table tables[SIM_DATASETS]; /**< Those of databases first. */
     sim_scan scans[SIM_SCHOOLS_MAX];
-    bool confirmed[SIM_SCHOOLS_MAX][SIM_DATASETS]; /**< A person let a guard's work be done. */
+    sim_reading readings[SIM_SCHOOLS_MAX];
+    bool confirmed[SIM_SCHOOLS_MAX][SIM_SOURCES]; /**< A person let a guard's work be done. */
 } sim_node;
 
 /* ---- network: one link per node that dials out ---- */
@@ -310,6 +317,9 @@ bool sim_row_valid(const sim_row *row);
 /** The bytes of a group that this row must give; an encoder of its own. */
 size_t sim_row_group(const sim *s, const sim_school *school, uint32_t table, const sim_row *row,
                      uint32_t group, uint8_t out[8192]);
+/** Fields of the wire, appended; their size. */
+size_t sim_put_text(uint8_t *out, uint32_t field, const char *text);
+size_t sim_put_number(uint8_t *out, uint32_t field, uint32_t number);
 /** Cells of a row in the order of sim_mapping()'s columns. */
 void sim_row_cells(const sim *s, const sim_school *school, uint32_t table, const sim_row *row,
                    lth_cell cells[7], char text[7][2048]);
@@ -355,6 +365,8 @@ void sim_node_failed(sim *s, sim_node *node, lth_err err);
 
 /* agent_step.c, broker_step.c */
 void sim_agent_step(sim *s, sim_node *node);
+/** Does a guard of this table wait for a person? */
+bool sim_table_waits(lth_txn *txn, const sim_school *school, uint16_t dataset);
 void sim_broker_step(sim *s, sim_node *node);
 
 /* holds.c: rules, references, people's decisions, the guard of snapshots */

@@ -19,7 +19,7 @@ static void draw_values(sim *s, sim_row *row)
 
 void sim_source_fill(sim *s, sim_school *school)
 {
-    for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+    for (uint32_t t = 0; t < SIM_SOURCES; t++) {
         uint32_t n = sim_below(&s->rng, 14);
         for (uint32_t i = 0; i < n; i++) {
             draw_values(s, add_row(&school->tables[t]));
@@ -151,7 +151,7 @@ static void (*const ops[])(sim *, sim_table *, sim_row *) = {
 void sim_source_mend(sim *s, sim_school *school)
 {
     (void)s;
-    for (uint32_t t = 0; t < SIM_DATASETS; t++) {
+    for (uint32_t t = 0; t < SIM_SOURCES; t++) {
         sim_table *table = &school->tables[t];
         for (uint32_t i = 0; i < table->n; i++) {
             bool bad = table->rows[i].key[0] == '\0';
@@ -169,7 +169,7 @@ void sim_source_mutate(sim *s, sim_school *school)
 {
     uint32_t n = 1 + sim_below(&s->rng, 3);
     for (uint32_t i = 0; i < n; i++) {
-        sim_table *t = &school->tables[sim_below(&s->rng, SIM_DATASETS)];
+        sim_table *t = &school->tables[sim_below(&s->rng, SIM_SOURCES)];
         sim_row *row = t->n > 0 ? &t->rows[sim_below(&s->rng, t->n)] : NULL;
         if (row == NULL) {
             op_insert(s, t, row);
@@ -247,7 +247,13 @@ static size_t put_varint(uint8_t *out, uint32_t v)
     return n;
 }
 
-static size_t put_text(uint8_t *out, uint32_t field, const char *text)
+size_t sim_put_number(uint8_t *out, uint32_t field, uint32_t number)
+{
+    size_t n = put_varint(out, field << 3);
+    return n + put_varint(out + n, number);
+}
+
+size_t sim_put_text(uint8_t *out, uint32_t field, const char *text)
 {
     size_t size = strlen(text);
     size_t n = put_varint(out, field << 3 | 2);
@@ -264,20 +270,18 @@ size_t sim_row_group(const sim *s, const sim_school *school, uint32_t table, con
     texts(s, school, table, row, text);
     switch (group) {
     case 1:
-        return row->nat == 0 ? 0 : put_text(out, 1, text[1]);
+        return row->nat == 0 ? 0 : sim_put_text(out, 1, text[1]);
     case 2:
-        n = put_text(out, 2, text[2]);
-        n += put_text(out + n, 3, text[3]);
+        n = sim_put_text(out, 2, text[2]);
+        n += sim_put_text(out + n, 3, text[3]);
         if (row->born > 1) {
-            out[n++] = 4 << 3;
-            n += put_varint(out + n, row->born);
+            n += sim_put_number(out + n, 4, row->born);
         }
         return n;
     case 3:
-        return put_text(out, 5, text[5]);
+        return sim_put_text(out, 5, text[5]);
     default:
-        out[n++] = 6 << 3;
-        return n + put_varint(out + n, (uint32_t)row->score * 2);
+        return sim_put_number(out, 6, (uint32_t)row->score * 2);
     }
 }
 

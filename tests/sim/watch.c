@@ -299,7 +299,7 @@ static void watch_deletion(sim *s, sim_node *node, const sim_school *school, lth
 {
     uint32_t table = sim_dataset_index(view->header.dataset);
     const lth_group_view *natural = view->form == LTH_FORM_LEAF ? NULL : lth_record_group(view, 1);
-    if (view->form == LTH_FORM_LEAF || view->header.op != LTH_OP_DELETE || table == SIM_DATASETS ||
+    if (view->form == LTH_FORM_LEAF || view->header.op != LTH_OP_DELETE || table >= SIM_SOURCES ||
         natural == NULL || !natural->shown) {
         return;
     }
