@@ -145,7 +145,7 @@ static void *refresh(void *arg)
                          good ? "agent_answers" : "agent_silent", "reason", diag.text);
         answered = good;
         struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += good ? REFRESH_S : 3;
         (void)pthread_mutex_lock(&self->lock);
         if (!self->stop)
@@ -184,7 +184,11 @@ static int run(lth_intake *self, const sigset_t *signals)
         return 2;
     }
     (void)pthread_mutex_init(&schools.lock, NULL);
-    (void)pthread_cond_init(&schools.wake, NULL);
+    pthread_condattr_t steady; /* a clock that is set back must not make it wait for a day */
+    (void)pthread_condattr_init(&steady);
+    (void)pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&schools.wake, &steady);
+    (void)pthread_condattr_destroy(&steady);
     bool started = pthread_create(&schools.thread, NULL, refresh, &schools) == 0;
     lth_log_event(&self->log, LTH_LEVEL_NOTICE, "started", "version=" LTH_VERSION " listen=%s",
                   self->conf->listen);

@@ -179,6 +179,8 @@ static void on_end(void *ctx)
 {
     lth_answer *self = ctx;
     lth_diag diag = {0};
+    if (self->fault != LTH_SCAN_none)
+        lth_inbox_answer_drop(self->path);
     if (self->fault == LTH_SCAN_none && lth_inbox_answer_done(self->path, &diag) == LTH_OK)
         lth_control_end(self->call, 0,
                         json_pack("{s:s,s:I,s:I}", "path", self->path, "rows",

@@ -82,5 +82,7 @@ LTH_MUST_USE lth_err lth_inbox_answer_path(const lth_inbox *self, const char *na
                                            size_t size, lth_diag *diag);
 /** Make a finished file (OUT.new) the answer. */
 LTH_MUST_USE lth_err lth_inbox_answer_done(const char *path, lth_diag *diag);
+/** Remove what was made of it: a full disk must not be kept full by halves of answers. */
+void lth_inbox_answer_drop(const char *path);
 /** Remove what was kept or answered before that time. */
 void lth_inbox_prune(lth_inbox *self, uint64_t before_ms);

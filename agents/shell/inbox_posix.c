@@ -500,6 +500,13 @@ lth_err lth_inbox_answer_done(const char *path, lth_diag *diag)
     return rename(made, path) == 0 ? LTH_OK : say(diag, path, "");
 }
 
+void lth_inbox_answer_drop(const char *path)
+{
+    char made[4400];
+    (void)snprintf(made, sizeof made, "%s.new", path);
+    (void)unlink(made);
+}
+
 static void prune_in(int dir, const char *name, uint64_t before_ms)
 {
     struct stat st;

@@ -11,6 +11,7 @@ import pytest
 
 import kit
 import school as s
+from intake_kit import CODE, Browser, Intake
 from test_uploads import Hosted, counts_of
 
 
@@ -158,37 +159,7 @@ def test_an_inbox_that_goes_and_comes_back(hosted):
     world.wait_holds("t01", s.recount(book.xlsx()))
 
 
-# ---- stores lost, schools moved
-
-def ids_of(tier, code):
-    return {r["key"]: r["id"] for r in tier.records("pupil", code) if r["state"] == "live"}
-
-
-def test_a_lost_store_ends_nobody(hosted):
-    """A new store and the old keys: what was sent stands, and what comes again is the same pupils."""
-    world = hosted("t01", "t02").start()
-    books = {code: s.Workbook(code, pupils=12) for code in ("t01", "t02")}
-    for code, book in books.items():
-        world.host.wait_upload(code, world.host.hand_in(code, "1.xlsx", book.xlsx()))
-        world.wait_holds(code, s.recount(book.xlsx()))
-    before = ids_of(world.bo, "t01")
-    world.host.stop()
-    shutil.rmtree(world.host.dir / "store")
-    world.host.start()
-    kit.wait_until(lambda: all(world.host.row("school", org=c)["state"] == "ok" for c in books), world.host.log_tail)
-    part = s.Workbook("t01", pupils=12)
-    part.rows = part.rows[:3]
-    part.rows[1]["Họ và tên"] = "Lê Thị Hai"
-    world.host.hand_in("t01", "3a.xlsx", part.xlsx())  # 1.xlsx is kept, so its name is used
-    kit.wait_until(lambda: len(world.host.uploads("t01")) == 1, world.host.log_tail)
-    kit.wait_until(lambda: all(t.fields("pupil", "t01", part.rows[1]["Mã học sinh"])["full_name"] == "Lê Thị Hai"
-                               for t in world.tiers), world.host.log_tail)
-    books["t01"].rows[1]["Họ và tên"] = "Lê Thị Hai"
-    for code, book in books.items():
-        world.wait_holds(code, s.recount(book.xlsx()))
-    for tier in world.tiers:
-        assert ids_of(tier, "t01") == before
-
+# ---- schools moved
 
 def test_a_school_leaves_the_list_and_comes_back(hosted):
     world = hosted("t01", "t02").start()
@@ -208,6 +179,26 @@ def test_a_school_leaves_the_list_and_comes_back(hosted):
     world.host.wait_upload("t01", "2.xlsx")
     wait_name(world, "t01", book, "Lê Thị Về")
     assert world.host.row("school", org="t01")["epoch"] == 1
+
+
+# ---- the page
+
+def test_a_link_in_place_of_the_pages_directory(country):
+    """Whoever may write into an inbox, a vendor by SFTP, cannot lead the page out of it."""
+    with Intake() as page:
+        page.start()
+        token = Browser(page)
+        token.first()
+        token = token.token()
+        outside, box = country.dir / "outside", page.agent.inbox(CODE)
+        outside.mkdir()
+        (outside / "precious.key").write_text("x")
+        os.utime(outside / "precious.key", (0, 0))  # older than the page
+        (box / ".in").symlink_to(outside)
+        assert page.put(CODE, token, b"a,b\n1,2\n")[0] == 507
+        assert [p.name for p in outside.iterdir()] == ["precious.key"] and page.agent.waiting(CODE) == []
+        (box / ".in").unlink()
+        assert page.put(CODE, token, b"a,b\n1,2\n")[0] == 201
 
 
 # ---- the store full
