@@ -125,7 +125,8 @@ static lth_err rejected(lth_broker *self, lth_txn *txn, lth_now now, const lth_f
     if (lth_id_is_zero(&in->origin)) {
         lth_log_event(&self->env.log, LTH_LEVEL_WARN, "refused_by_parent", "code=%s",
                       lth_refusal_name(in->code));
-        return in->code == LTH_REFUSE_no_hello ? hello(self, now) : LTH_OK;
+        bool forgot = in->code == LTH_REFUSE_no_hello && self->link.ready;
+        return forgot ? hello(self, now) : LTH_OK; /* Else it is greeted already. */
     }
     TRY(lth_broker__head_get(txn, &in->origin, in->stream, &head, &found));
     if (!found || is_stale(&head, in) || in->stream != LTH_STREAM_OWN) {

@@ -216,6 +216,33 @@ static void link_resumes_where_the_parent_stands(void **state)
     assert_int_equal(node_entries(&ministry, LTH_T_log), 6);
 }
 
+/* Everything under way is refused when the parent forgot the session: it is greeted once for all of
+ * it. */
+static void many_refusals_are_one_greeting(void **state)
+{
+    (void)state;
+    lth_frame reject = {.kind = LTH_FRAME_REJECT,
+                        .reject = {.code = LTH_REFUSE_no_hello, .class_ = LTH_REFUSAL_STOPPED}};
+    lth_event event = {.kind = LTH_EVENT_FRAME,
+                       .peer = LTH_PEER_PARENT,
+                       .user = test_org(ORG_MINISTRY),
+                       .frame = &reject};
+    node_clear(&province);
+    for (int i = 0; i < 40; i++) {
+        node_event(&province, &event);
+    }
+    assert_int_equal(node_count(&province, LTH_PEER_PARENT, LTH_FRAME_LINK_HELLO), 1);
+    carry(&province, &ministry);
+    send_good(&province, &a, pupils, 1);
+    expect_equal();
+    assert_int_equal(node_entries(&ministry, LTH_T_log), 1);
+    node_event(&province, &event); /* The next time it forgets. */
+    assert_int_equal(node_count(&province, LTH_PEER_PARENT, LTH_FRAME_LINK_HELLO), 1);
+    node_clear(&province); /* That greeting is lost: another follows by itself. */
+    node_timer(&province, 11000);
+    assert_int_equal(node_count(&province, LTH_PEER_PARENT, LTH_FRAME_LINK_HELLO), 1);
+}
+
 static void lost_answers_are_made_good(void **state)
 {
     (void)state;
@@ -504,6 +531,7 @@ int main(void)
                                        TEST(widening_does_not_reach_what_was_decided),
                                        TEST(held_records_travel_and_are_held_above_too),
                                        TEST(link_resumes_where_the_parent_stands),
+                                       TEST(many_refusals_are_one_greeting),
                                        TEST(lost_answers_are_made_good),
                                        TEST(retry_later_comes_back_by_itself),
                                        TEST(lost_refusal_is_noticed_by_its_missing_receipt),
