@@ -75,7 +75,7 @@ static lth_err decide_table(agent_ctx *c, uint64_t upload, bool confirm)
     if (confirm) {
         c->table->due = c->now.mono;
     }
-    err = lth_agent__guard_save(c, upload, guards);
+    err = confirm && LTH_MUTANT(27) ? LTH_OK : lth_agent__guard_save(c, upload, guards);
     return err == LTH_OK && !confirm ? clear_fault(c) : err;
 }
 
@@ -135,7 +135,7 @@ static lth_err answer(agent_ctx *c, const lth_agent_act *act)
     agent_map_row row;
     bool found = enter_table(c, act->dataset);
     lth_err err = LTH_OK;
-    if (!lth_id_is_zero(&act->record_id)) {
+    if (!lth_id_is_zero(&act->record_id) && !LTH_MUTANT(36)) {
         err = find_record(c, act, handle, &row, &found);
     }
     if (err != LTH_OK || !found) {

@@ -160,7 +160,7 @@ static lth_err consult(agent_ctx *c, agent_guard_kind kind, bool risky, const ag
         return LTH_OK;
     }
     if (guard->state == GUARD_WITHDRAWN && covered && !c->scan->spooling) {
-        *out = PASS_OVER;
+        *out = LTH_MUTANT(31) ? GO : PASS_OVER;
         return LTH_OK;
     }
     *out = ASK;
@@ -231,7 +231,8 @@ lth_err lth_agent__guard_done(agent_ctx *c)
 bool lth_agent__new_waits(const agent_ctx *c)
 {
     const agent_upload *upload = lth_agent__upload(c);
-    return c->scan->hold_new || (upload != NULL && upload->hold_new);
+    bool holds = c->scan->hold_new || (upload != NULL && upload->hold_new);
+    return holds && !LTH_MUTANT(26);
 }
 
 /* What the outcomes of the three let be done, and what they keep. */

@@ -243,7 +243,7 @@ static lth_err file_table_end(agent_ctx *c, const lth_agent_event *event)
     const char *detail = event->detail != NULL ? event->detail : "";
     scan->read = true;
     scan->absent = fault == LTH_SCAN_missing_table;
-    scan->never_ends = scan->never_ends || event->correction;
+    scan->never_ends = scan->never_ends || (event->correction && !LTH_MUTANT(32));
     if (fault != LTH_SCAN_none) {
         scan->info.fault = LTH_SCAN_none;
         lth_agent__fault(c, fault, detail);

@@ -65,8 +65,9 @@ lth_err lth_agent__may_end(agent_ctx *c, const uint8_t key[PRINT_SIZE], lth_slic
     }
     bool empty = scan->info.rows == 0;
     bool spoken = old.prints.scoped && lth_agent__seen_has(&scan->scopes, old.prints.scope) &&
-                  !lth_agent__seen_has(&scan->blind, old.prints.scope);
-    *yes = (empty || spoken) && !older && !lth_agent__seen_has(&scan->spared, key);
+                  (!lth_agent__seen_has(&scan->blind, old.prints.scope) || LTH_MUTANT(33));
+    bool spared = lth_agent__seen_has(&scan->spared, key) && !LTH_MUTANT(34);
+    *yes = (empty || spoken) && !older && !spared;
     *elsewhere = old.prints.scoped && !lth_agent__seen_has(&scan->scopes, old.prints.scope);
     return LTH_OK;
 }

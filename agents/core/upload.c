@@ -73,7 +73,7 @@ lth_err lth_agent__older(agent_ctx *c, const lth_id *id, bool *yes)
     } else if (err == LTH_E_NOT_FOUND) {
         err = lth_agent__id_ended_in(c, id, &newest);
     }
-    *yes = newest > upload->number;
+    *yes = newest > upload->number && !LTH_MUTANT(29);
     return err;
 }
 
@@ -103,7 +103,7 @@ static lth_err find_number(agent_ctx *c, const char *id, uint64_t *number, lth_u
     uint64_t newest = c->school->uploads;
     for (*number = newest; *number > 0 && newest - *number < UPLOADS_KEPT; (*number)--) {
         err = lth_agent__upload_get(c, *number, before);
-        if (err == LTH_OK && strcmp(before->id, id) == 0) {
+        if (err == LTH_OK && strcmp(before->id, id) == 0 && !LTH_MUTANT(30)) {
             return LTH_OK;
         }
         if (err != LTH_OK && err != LTH_E_NOT_FOUND) {
@@ -137,7 +137,7 @@ static lth_err find_repeat(agent_ctx *c, agent_upload *upload, lth_upload *befor
         if (memcmp(before->sha256, upload->row.sha256, sizeof before->sha256) != 0) {
             others = true;
         } else if (was_taken(before)) {
-            upload->repeats = others;
+            upload->repeats = others && !LTH_MUTANT(35);
             return LTH_OK;
         }
     }

@@ -16,7 +16,8 @@ int lth_mutant;
  * until openings exist the later arrival is the greatest version; nothing can show the
  * difference. */
 static const int mutants[] = {1,  2,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14,
-                              15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 41, 42, 43};
+                              15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
+                              28, 29, 30, 31, 32, 33, 34, 35, 36, 41, 42, 43};
 
 void sim_mutant_set(int n)
 {
