@@ -317,9 +317,10 @@ void lth_hosted_turn(lth_engine *self, lth_mono now)
     if (now >= hosted->prune_due) {
         uint64_t kept_ms = self->node.conf->keep_uploads_days * DAY_MS;
         uint64_t now_ms = lth_platform_now().wall_ms;
+        bool believed = lth_inbox_clock_believed(&hosted->clock, now_ms, now);
         hosted->prune_due = now + PRUNE_EVERY;
         hosted->prune_turn = (hosted->prune_turn + 1) % hosted->n_posts;
-        if (now_ms > kept_ms)
+        if (believed && now_ms > kept_ms)
             lth_inbox_prune(&hosted->posts[hosted->prune_turn].inbox, now_ms - kept_ms);
     }
     if (!hosted->waiting || now < self->hold_until)

@@ -96,6 +96,7 @@ typedef struct lth_hosted {
     uint32_t turn, prune_turn;
     uint32_t replays, replayed; /**< Left, and done, in all inboxes. */
     lth_mono look_due, prune_due;
+    lth_inbox_clock clock; /**< By which what is kept grows old. */
     bool waiting; /**< Some post has something to read. */
 } lth_hosted;
 

@@ -86,3 +86,13 @@ LTH_MUST_USE lth_err lth_inbox_answer_done(const char *path, lth_diag *diag);
 void lth_inbox_answer_drop(const char *path);
 /** Remove what was kept or answered before that time. */
 void lth_inbox_prune(lth_inbox *self, uint64_t before_ms);
+
+/** A wall clock beside a steady one. Zero: not looked at yet. */
+typedef struct lth_inbox_clock {
+    uint64_t wall_ms;
+    lth_mono mono;
+} lth_inbox_clock;
+#define LTH_INBOX_CLOCK_AFTER LTH_MONO_S(6 * 3600)
+/** May files be removed for their age? Only after the wall clock went for some hours without a
+ * jump: a computer that woke up in another year must not remove all that is kept. */
+bool lth_inbox_clock_believed(lth_inbox_clock *self, uint64_t wall_ms, lth_mono mono);

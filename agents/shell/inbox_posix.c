@@ -9,14 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KEPT       ".kept"
-#define ANSWER     ".answer"
-#define DIR_FLAGS  (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-#define FILE_FLAGS (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-#define YOUNG_NS   UINT64_C(2000000000)  /* a change may hide behind one that is younger */
-#define SETTLED_NS UINT64_C(10000000000) /* where no lease can be had: untouched for so long */
-#define TRIES      1000u
-#define OURS       "%Y%m%dT%H%M%S." /* then nanoseconds, "Z-" and a number */
+#define KEPT           ".kept"
+#define ANSWER         ".answer"
+#define DIR_FLAGS      (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+#define FILE_FLAGS     (O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+#define YOUNG_NS       UINT64_C(2000000000)  /* a change may hide behind one that is younger */
+#define SETTLED_NS     UINT64_C(10000000000) /* where no lease can be had: untouched for so long */
+#define TRIES          1000u
+#define CLOCK_SLACK_MS UINT64_C(60000)
+#define OURS           "%Y%m%dT%H%M%S." /* then nanoseconds, "Z-" and a number */
 
 static uint64_t ns_of(struct timespec t)
 {
@@ -532,4 +533,16 @@ void lth_inbox_prune(lth_inbox *self, uint64_t before_ms)
     prune_in(dir, KEPT, before_ms);
     prune_in(dir, ANSWER, before_ms);
     close_fd(dir);
+}
+
+bool lth_inbox_clock_believed(lth_inbox_clock *self, uint64_t wall_ms, lth_mono mono)
+{
+    lth_mono gone = mono - self->mono;
+    uint64_t expected_ms = self->wall_ms + gone / 1000000u;
+    uint64_t off_ms = wall_ms > expected_ms ? wall_ms - expected_ms : expected_ms - wall_ms;
+    if (self->wall_ms == 0 || off_ms > CLOCK_SLACK_MS) {
+        *self = (lth_inbox_clock){wall_ms, mono};
+        return false;
+    }
+    return gone >= LTH_INBOX_CLOCK_AFTER;
 }

@@ -246,6 +246,70 @@ static void test_hash_and_prune(void **state)
     lth_crypto_hasher_free(&hasher);
 }
 
+/* A name of ours carries when its file came: renaming does not change its turn. */
+static void test_a_new_name_keeps_the_turn(void **state)
+{
+    lth_inbox *inbox = *state;
+    static const char *const came[] = {"một.csv", "two.csv", "b b.csv", "four.csv"};
+    struct stat st;
+    int64_t last = 0;
+    for (size_t i = 0; i < sizeof came / sizeof came[0]; i++) {
+        do { /* until the file system's clock has gone on */
+            put(came[i], "x");
+            assert_int_equal(stat(in_box(came[i]), &st), 0);
+        } while ((int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec == last);
+        last = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
+    }
+    for (int look = 0; look < 2; look++) {
+        inbox->look_again = true;
+        assert_true(lth_inbox_look(inbox, now_ms()));
+        assert_int_equal(inbox->n_files, 4);
+        assert_string_equal(inbox->files[1].name, "two.csv");
+        assert_string_equal(inbox->files[3].name, "four.csv");
+        assert_true(lth_inbox_name_ok(inbox->files[0].name));
+        assert_true(lth_inbox_name_ok(inbox->files[2].name));
+    }
+    lth_inbox_drop(inbox, "two.csv");
+    assert_int_equal(inbox->n_files, 3);
+    assert_string_equal(inbox->files[2].name, "four.csv");
+    lth_inbox_rename(inbox, "four.csv");
+    assert_true(lth_inbox_look(inbox, now_ms()));
+    assert_int_equal(inbox->n_files, 4);
+    assert_string_not_equal(inbox->files[3].name, "four.csv");
+}
+
+/* Of more files than are listed at once, the oldest come first. */
+static void test_the_oldest_of_many_are_listed(void **state)
+{
+    lth_inbox *inbox = *state;
+    char name[64];
+    for (uint32_t i = 0; i < 2 * LTH_INBOX_FILES_MAX + 50; i++) {
+        (void)snprintf(name, sizeof name, "20260905T%06u.000000000Z-1.csv", i % 60 + i / 60 * 100);
+        put(name, "x");
+    }
+    assert_true(lth_inbox_look(inbox, now_ms()));
+    assert_int_equal(inbox->n_files, LTH_INBOX_FILES_MAX);
+    assert_true(inbox->look_again);
+    for (uint32_t i = 0; i < LTH_INBOX_FILES_MAX; i++) {
+        (void)snprintf(name, sizeof name, "20260905T%06u.000000000Z-1.csv", i % 60 + i / 60 * 100);
+        assert_string_equal(inbox->files[i].name, name);
+    }
+}
+
+static void test_a_clock_that_jumped_is_not_believed(void **state)
+{
+    (void)state;
+    const uint64_t year = UINT64_C(365) * 86400000, hour = 3600000, start = 50 * year;
+    lth_inbox_clock clock = {0};
+    assert_false(lth_inbox_clock_believed(&clock, start, LTH_MONO_S(1)));
+    assert_false(lth_inbox_clock_believed(&clock, start + 5 * hour, LTH_MONO_S(5 * 3600 + 1)));
+    assert_true(lth_inbox_clock_believed(&clock, start + 6 * hour, LTH_MONO_S(6 * 3600 + 1)));
+    assert_false(lth_inbox_clock_believed(&clock, start + 2 * year, LTH_MONO_S(6 * 3600 + 31)));
+    assert_false(lth_inbox_clock_believed(&clock, start + 7 * hour, LTH_MONO_S(7 * 3600 + 1)));
+    assert_false(lth_inbox_clock_believed(&clock, start + 12 * hour, LTH_MONO_S(12 * 3600 + 1)));
+    assert_true(lth_inbox_clock_believed(&clock, start + 13 * hour, LTH_MONO_S(13 * 3600 + 1)));
+}
+
 #define WITH_BOX(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -260,6 +324,9 @@ int main(void)
         WITH_BOX(test_names_become_ours),
         WITH_BOX(test_a_file_written_over_stays),
         WITH_BOX(test_hash_and_prune),
+        WITH_BOX(test_a_new_name_keeps_the_turn),
+        WITH_BOX(test_the_oldest_of_many_are_listed),
+        cmocka_unit_test(test_a_clock_that_jumped_is_not_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
