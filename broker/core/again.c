@@ -92,7 +92,8 @@ void lth_broker__pick(lth_broker *self, const uint32_t *index, uint32_t n)
 }
 
 /* Only what is open, and only by whose judgement it was held; what a person rejected waits for a
- * person. Their codes are remembered in @p before. */
+ * person. Their codes are remembered in @p before. A statement may also come when the next version
+ * is held already: whether it is, is seen once the batch is read. */
 static lth_err keep_own(lth_broker *self, lth_txn *txn, uint64_t accept_no, broker_again why,
                         uint16_t before[LTH_BATCH_RECORDS_MAX], uint32_t *n)
 {
@@ -108,9 +109,38 @@ static lth_err keep_own(lth_broker *self, lth_txn *txn, uint64_t accept_no, brok
         bool own = found && lth_id_equal(&row.tier_org, &self->env.org);
         bool open = found && own == (why != AGAIN_STATED) &&
                     (why != AGAIN_HEALED || row.code != LTH_REFUSE_rejected);
-        pick[i] = open ? 1 : 0;
+        bool closed = !found && why == AGAIN_STATED;
+        pick[i] = open || closed ? 1 : 0;
         before[i] = open ? (uint16_t)row.code : 0;
-        *n += open ? 1 : 0;
+        *n += pick[i];
+    }
+    return LTH_OK;
+}
+
+/* Of what has no open hold here any more only what a later version took the place of that is held
+ * itself; what a RANGE ended is over. */
+static lth_err keep_followed(lth_broker *self, broker_batch *b,
+                             const uint16_t before[LTH_BATCH_RECORDS_MAX])
+{
+    uint8_t *pick = self->merge.pick;
+    for (uint32_t i = 0; i < LTH_BATCH_RECORDS_MAX; i++) {
+        uint8_t key[20], place[12];
+        lth_slice value;
+        if (pick[i] == 0 || before[i] != 0) {
+            continue;
+        }
+        pick[i] = 0;
+        if (i >= b->c->n_records || b->c->records[i].form == LTH_FORM_LEAF) {
+            continue;
+        }
+        const lth_checked_record *r = &b->c->records[i];
+        lth_broker__key_record(key, r->dataset, &r->record_id, r->slot);
+        lth_put64(place, b->accept_no);
+        lth_put32(place + 8, i);
+        lth_err err = lth_get(b->txn, LTH_T_heldby, lth_slice_of(key, sizeof key), &value);
+        TRY(err == LTH_E_NOT_FOUND ? LTH_OK : err);
+        pick[i] =
+            err == LTH_OK && value.n == sizeof place && memcmp(value.p, place, sizeof place) > 0;
     }
     return LTH_OK;
 }
@@ -164,6 +194,7 @@ lth_err lth_broker__again(lth_broker *self, lth_txn *txn, lth_now now, uint64_t 
         return LTH_OK; /* It left the registry: its records wait until it is back. */
     }
     uint64_t held = b.head.held;
+    TRY(why == AGAIN_STATED ? keep_followed(self, &b, before) : LTH_OK);
     TRY(lth_broker__merge(self, &b));
     TRY(lth_broker__await_put(self, &b));
     self->step_records += n;

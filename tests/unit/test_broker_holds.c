@@ -672,6 +672,40 @@ static void statements_are_owed_until_confirmed(void **state)
     expect_lives(OTHER, 1, true);
 }
 
+/* The statement that let a version in comes again only after the next version was held: the tier
+ * above takes what the entry has, and holds what the entry holds. */
+static void statement_after_the_next_version_was_held(void **state)
+{
+    (void)state;
+    SEND({.id = 1, .dataset = OTHER, .natural = "x", .study = "c1"});
+    static const record target[] = {{.id = 9, .natural = "c1"}};
+    send_good(&province, &a, target, 1);
+    while (lth_broker_deadline(province.broker) <= province.now.mono) {
+        node_timer(&province, 0);
+    }
+    const lth_frame *lost = node_take(&province, LTH_PEER_PARENT, LTH_FRAME_RELEASE);
+    assert_non_null(lost);
+    SEND({.id = 1, .dataset = OTHER, .natural = "x", .study = "nobody"});
+    assert_true(lives(&province, OTHER, 1));
+    assert_false(lives(&ministry, OTHER, 1));
+    lth_frame ack = {.kind = LTH_FRAME_LINK_ACK,
+                     .link_ack = {lost->release.lane, lost->release.out_no}};
+    lth_event event = {.kind = LTH_EVENT_FRAME,
+                       .peer = LTH_PEER_PARENT,
+                       .user = test_org(ORG_MINISTRY),
+                       .frame = &ack};
+    node_event(&province, &event);
+    for (uint32_t i = 0; i < 3; i++) {
+        node_timer(&province, 61000);
+        carry(&province, &ministry);
+    }
+    expect_open(1);
+    expect_lives(OTHER, 1, true);
+    lth_record_row row;
+    assert_true(get_row(&ministry, OTHER, 1, &row));
+    assert_int_equal(row.rec_seq, 1);
+}
+
 static void statement_before_its_batch(void **state)
 {
     (void)state;
@@ -743,6 +777,7 @@ int main(void)
                                        TEST(warnings_come_and_go_with_versions),
                                        TEST(a_school_says_that_it_accepted),
                                        TEST(statements_are_owed_until_confirmed),
+                                       TEST(statement_after_the_next_version_was_held),
                                        TEST(statement_before_its_batch),
                                        TEST(statement_of_a_stranger_is_not_believed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
