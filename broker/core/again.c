@@ -178,6 +178,17 @@ lth_err lth_broker__state_all(lth_broker *self, broker_batch *b,
     return LTH_OK;
 }
 
+/* Of a batch that came as its header alone nothing is merged here. */
+static lth_err has_body(lth_txn *txn, uint64_t accept_no, bool *yes)
+{
+    uint8_t key[8];
+    lth_slice body;
+    lth_put64(key, accept_no);
+    lth_err err = lth_get(txn, LTH_T_body, lth_slice_of(key, sizeof key), &body);
+    *yes = err == LTH_OK;
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
 lth_err lth_broker__again(lth_broker *self, lth_txn *txn, lth_now now, uint64_t accept_no,
                           broker_again why)
 {
@@ -185,8 +196,10 @@ lth_err lth_broker__again(lth_broker *self, lth_txn *txn, lth_now now, uint64_t 
     broker_batch b = {.txn = txn, .now = now, .accept_no = accept_no, .again = why};
     uint16_t before[LTH_BATCH_RECORDS_MAX];
     uint32_t n;
+    bool whole = true;
     TRY(keep_own(self, txn, accept_no, why, before, &n));
-    if (n == 0) {
+    TRY(n > 0 && why == AGAIN_STATED ? has_body(txn, accept_no, &whole) : LTH_OK);
+    if (n == 0 || !whole) {
         return LTH_OK;
     }
     TRY(lth_broker__stored(self, &b, &frame));
