@@ -136,8 +136,8 @@ lth_err lth_agent__judged_load(agent_ctx *c);
 lth_err lth_agent__judged_save(agent_ctx *c);
 /** Cut the snapshot that is due, if `state` has all records of the table; else later. */
 lth_err lth_agent__state_resync(agent_ctx *c);
-/** Our store is older than what was sent: of the table no snapshot is cut, for it would end and turn
- * back what is newer. Every row that comes again is sent anew. */
+/** Our store is older than what was sent: of the table no snapshot is cut, for it would end and
+ * turn back what is newer. Every row that comes again is sent anew. */
 lth_err lth_agent__state_doubt(agent_ctx *c);
 /** Rows of files are judged by other rules than before: a table has some left to do. */
 bool lth_agent__rejudge_due(const agent_school *school);

@@ -219,6 +219,7 @@ static lth_err index_anew(agent_ctx *c, const lth_record_view *view)
     }
     lth_row_values_read(ds, view, values, shown);
     row->mapped.values = values;
+    row->mapped.arena = c->self->rows;
     row->cells = cells;
     row->prints.has = 0;
     row->prints.scoped = false;

@@ -222,6 +222,7 @@ lth_err lth_map_row(lth_mapped_row *out, const lth_mapping *mapping, const lth_s
     LTH_ASSERT(ds->n_fields <= LTH_FIELDS_MAX);
     memset(values, 0, ds->n_fields * sizeof *values);
     out->values = values;
+    out->arena = arena;
     lth_err err = find_day(&run, mapping, today);
     err = err != LTH_OK ? err : map_fields(values, sound, &run, mapping);
     if (err != LTH_OK) {
@@ -241,16 +242,12 @@ lth_err lth_map_term_text(lth_buf *out, const lth_mapping *mapping, const lth_ma
         *present = value->kind != LTH_VALUE_NULL;
         return *present ? lth_value_text(out, field, value) : LTH_OK;
     }
-    lth_arena *scratch = lth_arena_new((size_t)16 * LTH_RECORD_MAX);
     lth_slice text = {0};
     lth_err err =
-        scratch == NULL
-            ? LTH_E_NOMEM
-            : lth_schema__text_clean(&text, text_of(cells, term->column, term->constant), scratch);
+        lth_schema__text_clean(&text, text_of(cells, term->column, term->constant), row->arena);
     *present = err == LTH_OK && text.n > 0;
     if (*present) {
         err = lth_buf_add(out, text.p, text.n);
     }
-    lth_arena_free(&scratch);
     return err == LTH_E_FORMAT ? LTH_OK : err;
 }

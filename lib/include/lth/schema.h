@@ -262,6 +262,7 @@ typedef struct lth_mapped_row {
         uint16_t number;
         lth_slice value;
     } groups[LTH_GROUPS_MAX];
+    lth_arena *arena;        /**< Of the row: lth_map_term_text() may put cleaned text there. */
     const lth_value *values; /**< By field index of the dataset; in the arena. */
     lth_findings findings; /**< Fields at fault are left NULL; with errors > 0 the record goes with
                               flag INVALID. */
