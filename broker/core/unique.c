@@ -236,7 +236,8 @@ static lth_err judge_run(lth_broker *self, broker_batch *b, uint32_t at, uint32_
 static bool is_judged(const lth_broker *self, const broker_claim *claim, bool error)
 {
     const broker_index *index = &self->indexes[claim->index];
-    return index->state != INDEX_DROPPING && (index->unique->severity == LTH_SEVERITY_ERROR) == error;
+    return index->state != INDEX_DROPPING &&
+           (index->unique->severity == LTH_SEVERITY_ERROR) == error;
 }
 
 /* What held records keep after all is wanted again. */
