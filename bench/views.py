@@ -38,8 +38,11 @@ def fill(path, codes, rows):
     db.close()
 
 
-def peak_kib(pid):
+def peak_kib(pid, name="lienthong"):
+    """Most memory of a process of that name; 0 for one that is not itself yet."""
     try:
+        if not Path(f"/proc/{pid}/comm").read_text().startswith(name):
+            return 0
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1])
@@ -61,7 +64,7 @@ class Peaks(threading.Thread):
                 pids = Path(f"/proc/{self.agent}/task/{self.agent}/children").read_text().split()
             except OSError:
                 return
-            self.child = max([self.child] + [peak_kib(p) for p in pids])
+            self.child = max([self.child] + [peak_kib(p, "lienthong-captu") for p in pids])
 
 
 def reading(host, kit, name, first):

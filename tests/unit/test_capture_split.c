@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -447,6 +448,26 @@ static void test_a_directory_that_goes_away(void **state)
     assert_int_equal(mkdir(dir, 0700), 0);
 }
 
+/* As on a disk that is full. */
+static void test_a_file_that_cannot_grow(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    void (*usual)(int) = signal(SIGXFSZ, SIG_IGN);
+    begin(USUAL, 3);
+    for (unsigned i = 0; i < 200; i++)
+        assert_int_equal(add("abcdefghij", "79000002", "x"), LTH_SCAN_none);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){2048, before.rlim_max}), 0);
+    lth_scan_fault fault = split_end(&self, detail);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)signal(SIGXFSZ, usual);
+    assert_int_equal(fault, LTH_SCAN_not_written);
+    assert_string_equal(detail, "File too large");
+    split_undo(&self);
+    assert_int_equal(files(), 0);
+}
+
 /* ---- how it is asked for ---- */
 
 static void test_request(void **state)
@@ -514,6 +535,7 @@ int main(void)
         T(test_undone),
         T(test_no_directory),
         T(test_a_directory_that_goes_away),
+        T(test_a_file_that_cannot_grow),
         T(test_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
