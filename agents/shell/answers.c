@@ -32,7 +32,9 @@ typedef struct lth_answer {
     lth_err err;
     lth_scan_fault fault;
     char detail[LTH_DETAIL_MAX], detail_en[LTH_DETAIL_MAX];
-    char path[PATH_SIZE];
+    int answers;                      /* Directory. */
+    char name[LTH_UPLOAD_ID_MAX + 8]; /* In it; what is made of it. */
+    char made[LTH_UPLOAD_ID_MAX + 32];
 } lth_answer;
 
 /* ---- texts ---- */
@@ -175,16 +177,23 @@ static void on_table_end(void *ctx, const lth_child_end *end)
                      end->detail_en[0] != '\0' ? end->detail_en : end->detail);
 }
 
+static void tell(const lth_answer *self)
+{
+    char path[PATH_SIZE];
+    const lth_post *post = lth_hosted_post(self->engine, self->school);
+    (void)lth_format(path, sizeof path, "%s/.answer/%s", post->inbox.path, self->name);
+    lth_control_end(self->call, 0,
+                    json_pack("{s:s,s:I,s:I}", "path", path, "rows", (json_int_t)self->n_rows,
+                              "left", (json_int_t)self->n_left));
+}
+
 static void on_end(void *ctx)
 {
     lth_answer *self = ctx;
     lth_diag diag = {0};
-    if (self->fault != LTH_SCAN_none)
-        lth_inbox_answer_drop(self->path);
-    if (self->fault == LTH_SCAN_none && lth_inbox_answer_done(self->path, &diag) == LTH_OK)
-        lth_control_end(self->call, 0,
-                        json_pack("{s:s,s:I,s:I}", "path", self->path, "rows",
-                                  (json_int_t)self->n_rows, "left", (json_int_t)self->n_left));
+    if (self->fault == LTH_SCAN_none &&
+        lth_inbox_answer_done(self->answers, self->made, self->name, &diag) == LTH_OK)
+        tell(self);
     else if (self->fault == LTH_SCAN_none)
         lth_control_error(self->call, 4, "io", "không ghi được tệp trả lời", diag.text);
     else
@@ -207,6 +216,9 @@ static void answer_free(void *state)
     if (*at != NULL)
         *at = self->next;
     lth_platform_close(&self->file.fd);
+    if (self->answers >= 0)
+        lth_inbox_answer_drop(self->answers, self->made);
+    lth_platform_close(&self->answers);
     lth_buf_fini(&self->text);
     free(self->lines);
     free(self);
@@ -245,18 +257,35 @@ static lth_err collect(lth_answer *self, uint64_t number)
     return err ? err : self->err;
 }
 
+/* Where the child writes: by our descriptor, so that no link can lead it elsewhere, and under a
+ * name of its own, so that two people may ask at once. */
+static bool open_answers(lth_answer *self, const lth_inbox *inbox, char out_path[PATH_SIZE],
+                         lth_diag *diag)
+{
+    static uint32_t turn;
+    char dir[64];
+    self->answers = lth_inbox_answers(inbox, diag);
+    if (self->answers < 0)
+        return false;
+    (void)lth_format(self->name, sizeof self->name, "%s.xlsx", self->upload.id);
+    (void)lth_format(self->made, sizeof self->made, "%s.%u.new", self->name, turn++);
+    lth_hosted_path(&(lth_inbox_taken){.fd = self->answers}, dir);
+    (void)lth_format(out_path, PATH_SIZE, "%s/%s", dir, self->made);
+    return true;
+}
+
 static lth_err start_child(lth_answer *self, lth_diag *diag)
 {
-    char out_path[PATH_SIZE + 8], path[64];
+    char out_path[PATH_SIZE], path[64];
     lth_buf texts;
     lth_buf_init(&texts, TEXT_MAX);
     uint32_t table = busiest(self);
     struct lth_capture_answer_row *rows = rows_of(self, table, &texts);
     const lth_post *post = lth_hosted_post(self->engine, self->school);
-    lth_err err = rows == NULL ? lth_fail(diag, LTH_E_NOMEM, "%s", lth_err_text(LTH_E_NOMEM))
-                               : lth_inbox_answer_path(&post->inbox, self->upload.id, self->path,
-                                                       sizeof self->path, diag);
-    (void)lth_format(out_path, sizeof out_path, "%s.new", self->path);
+    lth_err err =
+        rows == NULL ? lth_fail(diag, LTH_E_NOMEM, "%s", lth_err_text(LTH_E_NOMEM)) : LTH_OK;
+    if (!err && !open_answers(self, &post->inbox, out_path, diag))
+        err = LTH_E_IO;
     lth_hosted_path(&self->file, path);
     const lth_child_answer answer = {out_path, table, rows, self->n_rows};
     const lth_child_plan plan = {.profile = self->profile,
@@ -341,7 +370,7 @@ void lth_engine_upload_answers(void *ctx, lth_control_call *call, const json_t *
     one->engine = self;
     one->call = call;
     one->school = school;
-    one->file.fd = -1;
+    one->file.fd = one->answers = -1;
     one->next = self->answers;
     self->answers = one;
     lth_buf_init(&one->text, TEXT_MAX);

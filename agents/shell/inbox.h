@@ -77,13 +77,14 @@ void lth_inbox_drop(lth_inbox *self, const char *name);
 /** Write .kept/NAME.json durably. */
 LTH_MUST_USE lth_err lth_inbox_note(lth_inbox *self, const char *name, const void *text, size_t n,
                                     lth_diag *diag);
-/** Where the answer workbook of an upload is made; the directory is there when LTH_OK. */
-LTH_MUST_USE lth_err lth_inbox_answer_path(const lth_inbox *self, const char *name, char *out,
-                                           size_t size, lth_diag *diag);
-/** Make a finished file (OUT.new) the answer. */
-LTH_MUST_USE lth_err lth_inbox_answer_done(const char *path, lth_diag *diag);
+/** Open .answer, made when missing; -1: it cannot be, or is not this account's; the diag says why.
+ * Others who may write into the inbox could put a directory with links there. */
+int lth_inbox_answers(const lth_inbox *self, lth_diag *diag);
+/** Make a finished file the answer. */
+LTH_MUST_USE lth_err lth_inbox_answer_done(int answers, const char *made, const char *name,
+                                           lth_diag *diag);
 /** Remove what was made of it: a full disk must not be kept full by halves of answers. */
-void lth_inbox_answer_drop(const char *path);
+void lth_inbox_answer_drop(int answers, const char *made);
 /** Remove what was kept or answered before that time. */
 void lth_inbox_prune(lth_inbox *self, uint64_t before_ms);
 

@@ -42,13 +42,19 @@ static lth_err say(lth_diag *diag, const char *path, const char *name)
     return lth_fail(diag, LTH_E_IO, "%s/%s: %s", path, name, strerrordesc_np(errno));
 }
 
-/* One of our subdirectories, made when missing; -1: cannot be, or is something else. */
+/* One of our subdirectories, made when missing; -1: cannot be, or is something or somebody else's.
+ */
 static int open_ours(int dir, const char *name)
 {
+    struct stat st;
     int fd = openat(dir, name, DIR_FLAGS | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT && mkdirat(dir, name, 0750) == 0)
         fd = openat(dir, name, DIR_FLAGS | O_NOFOLLOW);
-    return fd;
+    if (fd < 0 || (fstat(fd, &st) == 0 && st.st_uid == geteuid()))
+        return fd;
+    close_fd(fd);
+    errno = EPERM;
+    return -1;
 }
 
 void lth_inbox_init(lth_inbox *self, const char *path)
@@ -481,31 +487,23 @@ lth_err lth_inbox_note(lth_inbox *self, const char *name, const void *text, size
 
 /* ---- answers ---- */
 
-lth_err lth_inbox_answer_path(const lth_inbox *self, const char *name, char *out, size_t size,
-                              lth_diag *diag)
+int lth_inbox_answers(const lth_inbox *self, lth_diag *diag)
 {
     int dir = open(self->path, DIR_FLAGS), ours = dir >= 0 ? open_ours(dir, ANSWER) : -1;
-    lth_err err = ours >= 0 ? LTH_OK : say(diag, self->path, ANSWER);
-    int n = snprintf(out, size, "%s/%s/%s.xlsx", self->path, ANSWER, name);
-    if (!err && (n < 0 || (size_t)n + sizeof ".new" > size))
-        err = lth_fail(diag, LTH_E_LIMIT, "%s: đường dẫn quá dài / path too long", self->path);
-    close_fd(ours);
+    if (ours < 0)
+        (void)say(diag, self->path, ANSWER);
     close_fd(dir);
-    return err;
+    return ours;
 }
 
-lth_err lth_inbox_answer_done(const char *path, lth_diag *diag)
+lth_err lth_inbox_answer_done(int answers, const char *made, const char *name, lth_diag *diag)
 {
-    char made[4400];
-    (void)snprintf(made, sizeof made, "%s.new", path);
-    return rename(made, path) == 0 ? LTH_OK : say(diag, path, "");
+    return renameat(answers, made, answers, name) == 0 ? LTH_OK : say(diag, ANSWER, name);
 }
 
-void lth_inbox_answer_drop(const char *path)
+void lth_inbox_answer_drop(int answers, const char *made)
 {
-    char made[4400];
-    (void)snprintf(made, sizeof made, "%s.new", path);
-    (void)unlink(made);
+    (void)unlinkat(answers, made, 0);
 }
 
 static void prune_in(int dir, const char *name, uint64_t before_ms)
