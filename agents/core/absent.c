@@ -76,21 +76,9 @@ static lth_err fill(agent_ctx *c, const lth_value *before)
     return err;
 }
 
-/* Keys that the file could not tell are those of the record still. */
-static void keep_prints(agent_row *row)
-{
-    for (uint32_t i = 0; i < PRINTS_MAX; i++) {
-        uint16_t bit = (uint16_t)(1u << i);
-        if ((row->prints.has & bit) == 0 && (row->old.prints.has & bit) != 0) {
-            row->prints.has |= bit;
-            memcpy(row->prints.of[i], row->old.prints.of[i], PRINT_SIZE);
-        }
-    }
-}
-
 lth_err lth_agent__keep_absent(agent_ctx *c)
 {
-    agent_row *row = &c->self->row;
+    const agent_row *row = &c->self->row;
     const lth_dataset *ds = c->table->mapping->dataset;
     agent_kept before;
     lth_value values[LTH_FIELDS_MAX];
@@ -110,6 +98,5 @@ lth_err lth_agent__keep_absent(agent_ctx *c)
         return LTH_E_STORE_CORRUPT;
     }
     lth_row_values_read(ds, &before.view, values, shown);
-    keep_prints(row);
     return fill(c, values);
 }

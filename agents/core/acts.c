@@ -129,21 +129,36 @@ static lth_err find_record(agent_ctx *c, const lth_agent_act *act, uint8_t handl
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
+/* "New" was said of this row before, and the record that it became lives. */
+static lth_err is_done(agent_ctx *c, lth_slice key, bool *yes)
+{
+    agent_map_row row;
+    lth_slice value;
+    lth_err err = lth_get(c->txn, LTH_A_answer, key, &value);
+    *yes = err == LTH_OK && value.n == ANSWER_DONE;
+    if (*yes) {
+        err = lth_agent__map_get(c, value.p, &row);
+        *yes = err == LTH_OK;
+    }
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
 static lth_err answer(agent_ctx *c, const lth_agent_act *act)
 {
-    uint8_t handle[PRINT_SIZE] = {0}, key[KEY_SIZE];
+    uint8_t handle[PRINT_SIZE] = {0}, bytes[KEY_SIZE];
+    lth_slice key = lth_agent__key(bytes, &c->school->conf->org, act->dataset, act->row_hash);
     agent_map_row row;
-    bool found = enter_table(c, act->dataset);
+    bool found = enter_table(c, act->dataset), done = false;
     lth_err err = LTH_OK;
     if (!lth_id_is_zero(&act->record_id) && !LTH_MUTANT(36)) {
         err = find_record(c, act, handle, &row, &found);
+    } else if (found) {
+        err = is_done(c, key, &done);
     }
-    if (err != LTH_OK || !found) {
+    if (err != LTH_OK || !found || done) {
         return err;
     }
-    return lth_put_kv(c->txn, LTH_A_answer,
-                      lth_agent__key(key, &c->school->conf->org, act->dataset, act->row_hash),
-                      lth_slice_of(handle, sizeof handle), LTH_PUT);
+    return lth_put_kv(c->txn, LTH_A_answer, key, lth_slice_of(handle, sizeof handle), LTH_PUT);
 }
 
 static lth_err accept(agent_ctx *c, const lth_agent_act *act)

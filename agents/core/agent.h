@@ -39,15 +39,16 @@
                  */                                                                                \
     X(scan)     /* org prefix 8 | dataset 2 -> last scan: times, rows, fault, counts */            \
     X(public)   /* "head" -> where the stream stands; dataset 2 | record_id 16 -> its record */    \
-    X(match)   /* org prefix 8 | dataset 2 | match key 1 | values hash 16 | key hash 16 -> nothing \
-                */                                                                                 \
-    X(state)   /* org prefix 8 | dataset 2 | record_id 16 -> upload 8 | row 4 | a mapped row as in \
-                  spool: of tables read from files, which cannot be read again at will */          \
-    X(upload)  /* org 16 | number 8 -> lth_upload_encode() */                                      \
-    X(header)  /* org 16 | dataset 2 | upload 8 -> where columns of its file were and what they    \
-                  were called: of this upload and of those after it up to the next row */          \
-    X(finding) /* org 16 | upload 8 | row 4 | n 2 -> lth_upload_finding_encode() */                \
-    X(answer)  /* org prefix 8 | dataset 2 | row hash 16 -> key hash 16: a person's decision */    \
+    X(match)  /* org prefix 8 | dataset 2 | match key 1 | values hash 16 | key hash 16 -> nothing; \
+                 match key | 0x80, key hash 0: who had it ended -> upload 8 */                     \
+    X(state)  /* org prefix 8 | dataset 2 | record_id 16 -> upload 8 | row 4 | a mapped row as in  \
+                 spool: of tables read from files, which cannot be read again at will */           \
+    X(upload) /* org 16 | number 8 -> lth_upload_encode() */                                       \
+    X(header) /* org 16 | dataset 2 | upload 8 -> where columns of its file were and what they     \
+                 were called: of this upload and of those after it up to the next row */           \
+    X(finding)  /* org 16 | upload 8 | row 4 | n 2 -> lth_upload_finding_encode() */               \
+    X(answer)   /* org prefix 8 | dataset 2 | row hash 16 -> key hash 16: a person's decision; 1   \
+                   behind it: the row became this new record */                                    \
     X(accepted) /* dataset 2 | record_id 16 | rule 2 -> row hash 16 | when 8 | by_n 1 | by | why_n \
                    2 | why: warnings accepted; stores of before have neither by nor why */         \
     X(act)      /* org 16 | when 8 | n 2 -> lth_agent_act_encode(): who did what and why */

@@ -86,14 +86,19 @@ lth_err lth_agent__match_index(agent_ctx *c, const uint8_t key[PRINT_SIZE], cons
                                const agent_prints *fresh);
 /** A free handle for the loaded row; into row->key, row->local_key. */
 lth_err lth_agent__match_new(agent_ctx *c);
+/** A record ends with the file under way: who had its match keys is remembered. */
+lth_err lth_agent__match_end(agent_ctx *c, const agent_prints *prints);
+/** Had a record that a newer file ended the best key of the loaded row? */
+lth_err lth_agent__match_ended(agent_ctx *c, bool *yes);
 /** If a person said that this row is a new record: from now on it is this one. */
 lth_err lth_agent__answer_done(agent_ctx *c);
 
 /* defer.c */
 /** *room false: there is no place left. */
 lth_err lth_agent__defer(agent_ctx *c, agent_defer why, bool *room);
-/** The loaded row is new: until the guards are weighed. One without place counts as spilled. */
-lth_err lth_agent__defer_new(agent_ctx *c);
+/** The loaded row is new: until the guards are weighed. One without place counts as spilled, or is
+ * to be taken at once (*waits false) when a person confirmed that many. */
+lth_err lth_agent__defer_new(agent_ctx *c, bool *waits);
 /** At the end of a table, before the sweep: rows that moved on free their old natural keys; in a
  * clean scan a new key takes the record of one that is gone. */
 lth_err lth_agent__defer_aliases(agent_ctx *c);

@@ -97,13 +97,14 @@ lth_err lth_agent__defer(agent_ctx *c, agent_defer why, bool *room)
     return LTH_OK;
 }
 
-lth_err lth_agent__defer_new(agent_ctx *c)
+lth_err lth_agent__defer_new(agent_ctx *c, bool *waits)
 {
     agent_scan *scan = c->scan;
     bool room = scan->new_spilled == 0;
     lth_agent__set_add(&scan->newcomers, c->self->row.hash);
     lth_err err = room ? lth_agent__defer(c, DEFER_NEW, &room) : LTH_OK;
-    if (!room) {
+    *waits = room || scan->guards[GUARD_NEW].state != GUARD_CONFIRMED;
+    if (!room && *waits) {
         scan->new_spilled++;
         scan->info.waiting++;
     }

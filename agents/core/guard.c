@@ -6,8 +6,8 @@
 #define NEW_LEAST  20u /* a class */
 #define GUARD_NAME "guard "
 #define GUARD_SIZE (sizeof GUARD_NAME - 1 + TABLE_KEY_SIZE + 8u)
-#define ONE_SIZE   (1u + 4u + PRINT_SIZE)
-#define TWO_GUARDS (2u * ONE_SIZE) /* of a store from before new rows had one */
+#define ONE_SIZE   (1u + 4u + PRINT_SIZE + 1u)
+#define TWO_GUARDS (2u * (ONE_SIZE - 1u)) /* of a store from before new rows had one */
 
 void lth_agent__set_add(agent_set *set, const uint8_t key[PRINT_SIZE])
 {
@@ -38,13 +38,16 @@ lth_err lth_agent__guard_load(agent_ctx *c, uint64_t upload, agent_guard guards[
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
     lth_rd rd = lth_rd_of(value);
-    uint32_t n = value.n == TWO_GUARDS ? 2 : GUARDS;
-    for (uint32_t i = 0; i < n; i++) {
+    bool two = value.n == TWO_GUARDS;
+    for (uint32_t i = 0; i < (two ? 2u : GUARDS); i++) {
         uint8_t state = lth_rd8(&rd);
         rd.bad = rd.bad || state > GUARD_WITHDRAWN;
         guards[i].state = state;
         guards[i].set.n = lth_rd32(&rd);
         lth_rd_copy(&rd, guards[i].set.sum, PRINT_SIZE);
+        guards[i].fault = two && i == GUARD_OLD ? LTH_SCAN_restored
+                          : two                 ? LTH_SCAN_mass_deletion
+                                                : (lth_scan_fault)lth_rd8(&rd);
     }
     return lth_rd_done(&rd) ? LTH_OK : LTH_E_STORE_CORRUPT;
 }
@@ -64,6 +67,7 @@ lth_err lth_agent__guard_save(agent_ctx *c, uint64_t upload, const agent_guard g
         lth_wr8(&wr, (uint8_t)guards[i].state);
         lth_wr32(&wr, guards[i].set.n);
         lth_wr_bytes(&wr, guards[i].set.sum, PRINT_SIZE);
+        lth_wr8(&wr, (uint8_t)guards[i].fault);
     }
     LTH_ASSERT(!wr.bad && wr.p == wr.end);
     return lth_put_kv(c->txn, LTH_A_ameta, guard_key(c, upload, key),
@@ -143,31 +147,46 @@ static bool same_or_smaller(const agent_set *set, const agent_set *than)
 
 typedef enum outcome { GO, PASS_OVER, ASK } outcome;
 
-/* What a person said of this set, or that one has to be asked. A snapshot cannot pass over records:
- * what is not in it ends. */
-static lth_err consult(agent_ctx *c, agent_guard_kind kind, bool risky, const agent_set *set,
-                       outcome *out)
+/* Nothing of this kind was found now. Of a file the word about it stands, and what it lacked when
+ * it was the newest is what a person is asked about. */
+static lth_err forget(agent_ctx *c, agent_guard *guard, outcome *out)
 {
-    agent_guard *guard = &c->scan->guards[kind];
-    *out = GO;
-    if (!risky) {
-        bool had = guard->state != GUARD_NONE;
-        *guard = (agent_guard){.state = GUARD_NONE};
-        return had ? save(c) : LTH_OK;
-    }
-    bool covered = same_or_smaller(set, &guard->set);
-    if (guard->state == GUARD_CONFIRMED && covered) {
+    const agent_upload *upload = lth_agent__upload(c);
+    if (guard->state == GUARD_NONE) {
         return LTH_OK;
     }
-    if (guard->state == GUARD_WITHDRAWN && covered && !c->scan->spooling) {
+    if (guard->state == GUARD_HELD && upload != NULL && upload->number < c->school->uploads) {
+        *out = ASK;
+        return LTH_OK;
+    }
+    *guard = (agent_guard){.state = GUARD_NONE};
+    return save(c);
+}
+
+/* What a person said of this set, or, with @p risk, that one has to be asked. A snapshot cannot
+ * pass over records: what is not in it ends. */
+static lth_err consult(agent_ctx *c, agent_guard_kind kind, lth_scan_fault risk,
+                       const agent_set *set, outcome *out)
+{
+    agent_guard *guard = &c->scan->guards[kind];
+    bool covered = same_or_smaller(set, &guard->set);
+    bool file = lth_agent__upload(c) != NULL;
+    bool told = risk != LTH_SCAN_none && covered && !c->scan->spooling;
+    *out = GO;
+    if (guard->state == GUARD_WITHDRAWN && (file || told)) {
         *out = LTH_MUTANT(31) ? GO : PASS_OVER;
         return LTH_OK;
     }
+    if (risk == LTH_SCAN_none) {
+        return forget(c, guard, out);
+    }
+    if (guard->state == GUARD_CONFIRMED && covered) {
+        return LTH_OK;
+    }
     *out = ASK;
-    bool told = guard->state == GUARD_HELD && guard->set.n == set->n && covered;
-    guard->state = GUARD_HELD;
-    guard->set = *set;
-    return told ? LTH_OK : save(c);
+    bool held = guard->state == GUARD_HELD && guard->set.n == set->n && covered;
+    *guard = (agent_guard){.state = GUARD_HELD, .set = *set, .fault = risk};
+    return held ? LTH_OK : save(c);
 }
 
 /* Nothing that came counts as a change: all of it stands as before. */
@@ -175,15 +194,15 @@ static lth_err weigh_old(agent_ctx *c, outcome *out)
 {
     const agent_scan *scan = c->scan;
     const agent_upload *upload = lth_agent__upload(c);
-    uint64_t changed = scan->info.changed + scan->old.n;
+    uint64_t changed = scan->info.changed + scan->newcomers.n + scan->old.n;
     bool still = scan->old.n > 0 && scan->guards[GUARD_OLD].state != GUARD_NONE;
     bool repeats = scan->old.n > 0 && upload != NULL && upload->repeats;
     bool risky = still || repeats || scan->old_spilled ||
                  (scan->old.n >= OLD_LEAST && (uint64_t)scan->old.n * 2 >= changed);
-    return consult(c, GUARD_OLD, risky, &scan->old, out);
+    return consult(c, GUARD_OLD, risky ? LTH_SCAN_restored : LTH_SCAN_none, &scan->old, out);
 }
 
-static lth_err weigh_gone(agent_ctx *c, const tally *t, outcome *out, lth_scan_fault *fault)
+static lth_err weigh_gone(agent_ctx *c, const tally *t, outcome *out)
 {
     const lth_agent_env *env = &c->self->env;
     agent_scan *scan = c->scan;
@@ -192,9 +211,13 @@ static lth_err weigh_gone(agent_ctx *c, const tally *t, outcome *out, lth_scan_f
     bool emptied = scan->info.rows == 0 && gone > 0;
     bool mass = gone > 0 && gone >= env->gone_least && gone * 100 > before * env->gone_percent;
     bool moved = gone > 0 && c->table->movable && t->elsewhere > 0;
-    scan->info.gone = gone;
-    *fault = emptied ? LTH_SCAN_emptied : mass ? LTH_SCAN_mass_deletion : LTH_SCAN_may_be_elsewhere;
-    return consult(c, GUARD_GONE, emptied || mass || moved, &scan->gone, out);
+    lth_scan_fault risk = emptied ? LTH_SCAN_emptied
+                          : mass  ? LTH_SCAN_mass_deletion
+                          : moved ? LTH_SCAN_may_be_elsewhere
+                                  : LTH_SCAN_none;
+    lth_err err = consult(c, GUARD_GONE, risk, &scan->gone, out);
+    scan->info.gone = *out == GO ? gone : scan->guards[GUARD_GONE].set.n;
+    return err;
 }
 
 /* Many new rows and nobody whom the school has: perhaps another school's. What refers to other
@@ -205,7 +228,9 @@ static lth_err weigh_new(agent_ctx *c, const tally *t, outcome *out)
     uint32_t n = scan->newcomers.n;
     bool strangers = c->table->mapping->dataset->n_references == 0 && n >= NEW_LEAST &&
                      t->known.n > 0 && t->seen == 0 && 2 * (uint64_t)n >= t->known.n;
-    return consult(c, GUARD_NEW, strangers || scan->new_spilled > 0, &scan->newcomers, out);
+    bool many = strangers || scan->new_spilled > 0;
+    return consult(c, GUARD_NEW, many ? LTH_SCAN_mass_addition : LTH_SCAN_none, &scan->newcomers,
+                   out);
 }
 
 lth_err lth_agent__guard_done(agent_ctx *c)
@@ -236,28 +261,26 @@ bool lth_agent__new_waits(const agent_ctx *c)
 }
 
 /* What the outcomes of the three let be done, and what they keep. */
-static void decide(agent_ctx *c, const outcome of[GUARDS], lth_scan_fault gone)
+static void decide(agent_ctx *c, const outcome of[GUARDS])
 {
     agent_scan *scan = c->scan;
     agent_upload *upload = lth_agent__upload(c);
-    bool asks = of[GUARD_GONE] == ASK || of[GUARD_OLD] == ASK || of[GUARD_NEW] == ASK;
-    bool moved = gone == LTH_SCAN_may_be_elsewhere;
-    outcome least = upload != NULL ? PASS_OVER : ASK; /* that keeps new rows waiting */
-    scan->hold_gone = of[GUARD_GONE] != GO || asks;
-    scan->hold_old = of[GUARD_OLD] != GO || asks;
-    scan->hold_new =
-        (of[GUARD_GONE] >= least && !moved) || of[GUARD_OLD] >= least || of[GUARD_NEW] != GO;
-    scan->withdrawn =
-        of[GUARD_GONE] == PASS_OVER || of[GUARD_OLD] == PASS_OVER || of[GUARD_NEW] == PASS_OVER;
+    lth_scan_fault asked = LTH_SCAN_none;
+    for (uint32_t i = 0; i < GUARDS; i++) {
+        lth_scan_fault fault = scan->guards[i].fault;
+        bool moved = fault == LTH_SCAN_may_be_elsewhere;
+        asked = of[i] == ASK && asked == LTH_SCAN_none ? fault : asked;
+        scan->withdrawn = scan->withdrawn || of[i] == PASS_OVER;
+        scan->hold_new = scan->hold_new || (of[i] == ASK && !moved) ||
+                         (of[i] == PASS_OVER && (upload != NULL || i == GUARD_NEW));
+    }
+    scan->hold_gone = of[GUARD_GONE] != GO || asked != LTH_SCAN_none;
+    scan->hold_old = of[GUARD_OLD] != GO || asked != LTH_SCAN_none;
     if (upload != NULL) {
         upload->hold_new = upload->hold_new || scan->hold_new;
     }
-    if (asks) {
-        lth_agent__fault(c,
-                         of[GUARD_GONE] == ASK  ? gone
-                         : of[GUARD_OLD] == ASK ? LTH_SCAN_restored
-                                                : LTH_SCAN_mass_addition,
-                         c->table->mapping->dataset->name);
+    if (asked != LTH_SCAN_none) {
+        lth_agent__fault(c, asked, c->table->mapping->dataset->name);
     }
 }
 
@@ -265,7 +288,6 @@ lth_err lth_agent__guard(agent_ctx *c)
 {
     agent_scan *scan = c->scan;
     outcome of[GUARDS] = {GO, GO, GO};
-    lth_scan_fault gone = LTH_SCAN_none;
     tally t = {.seen = 0};
     scan->info.old = scan->old.n;
     lth_err err = weigh_old(c, &of[GUARD_OLD]);
@@ -273,13 +295,13 @@ lth_err lth_agent__guard(agent_ctx *c)
         err = count(c, &t);
     }
     if (err == LTH_OK && scan->clean && !scan->never_ends) {
-        err = weigh_gone(c, &t, &of[GUARD_GONE], &gone);
+        err = weigh_gone(c, &t, &of[GUARD_GONE]);
     }
     if (err == LTH_OK) {
         err = weigh_new(c, &t, &of[GUARD_NEW]);
     }
     if (err == LTH_OK && !LTH_MUTANT(25)) {
-        decide(c, of, gone);
+        decide(c, of);
     }
     return err;
 }

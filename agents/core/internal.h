@@ -20,7 +20,9 @@
  * remembered by its number and the sum of its handles, the scan gets the fault of the guard, and
  * neither set is touched. A person's CONFIRM lets a later scan do it if the set is still the same
  * or smaller; after WITHDRAW such a set is passed over without a fault. A guard is forgotten when a
- * clean scan shows nothing of its kind; every file has guards of its own. A file that lacks some
+ * clean scan shows nothing of its kind. Every file has guards of its own: a withdrawn file stays
+ * withdrawn, and one that is read again after newer ones is asked about as it was, though they
+ * brought what it lacks. A file that lacks some
  * of the table's records by its own words (complete_for) may hold one class of many: who is missing
  * may stand in another file, so that any number of them waits, unless no record can move.
  *
@@ -40,7 +42,8 @@
 #define PRINT_SIZE         16u /**< Bytes kept of a hash of a key, a row, a natural key. */
 #define KEY_SIZE           (8u + 2u + PRINT_SIZE)
 #define TABLE_KEY_SIZE     (8u + 2u)
-#define STATE_FIXED        (8u + 4u) /**< Upload and row, before what a row of spool has. */
+#define STATE_FIXED        (8u + 4u)         /**< Upload and row, before what a row of spool has. */
+#define ANSWER_DONE        (PRINT_SIZE + 1u) /**< Of a row that became a new record as a person said. */
 #define STREAM_KEY_SIZE    (16u + 8u)
 #define ENTRY_KEY_SIZE     (STREAM_KEY_SIZE + 4u + 8u)
 
@@ -161,6 +164,7 @@ typedef enum agent_guard_kind { GUARD_GONE, GUARD_OLD, GUARD_NEW, GUARDS } agent
 typedef struct agent_guard {
     enum { GUARD_NONE, GUARD_HELD, GUARD_CONFIRMED, GUARD_WITHDRAWN } state;
     agent_set set;
+    lth_scan_fault fault; /**< What it was held for. */
 } agent_guard;
 
 /** One table of a round under way. */

@@ -135,6 +135,45 @@ lth_err lth_agent__match_index(agent_ctx *c, const uint8_t key[PRINT_SIZE], cons
     return err;
 }
 
+/* Beside the entries: with this bit in the place and no handle, which file ended who had the key. A
+ * code may have come late, so that the record's own id does not tell. */
+#define ENDED 0x80u
+static const uint8_t NOBODY[PRINT_SIZE];
+
+lth_err lth_agent__match_end(agent_ctx *c, const agent_prints *prints)
+{
+    uint8_t bytes[ENTRY_SIZE], number[8];
+    lth_err err = LTH_OK;
+    lth_put64(number, lth_agent__upload(c)->number);
+    for (uint32_t i = 0; i < c->table->mapping->n_match && err == LTH_OK; i++) {
+        if (has(prints, i)) {
+            err = lth_put_kv(c->txn, LTH_A_match,
+                             entry_key(c, bytes, i | ENDED, prints->of[i], NOBODY),
+                             lth_slice_of(number, sizeof number), LTH_PUT);
+        }
+    }
+    return err;
+}
+
+lth_err lth_agent__match_ended(agent_ctx *c, bool *yes)
+{
+    const agent_prints *prints = &c->self->row.prints;
+    uint8_t bytes[ENTRY_SIZE];
+    lth_slice value = {0};
+    uint32_t best = 0;
+    *yes = false;
+    while (best < c->table->mapping->n_match && !has(prints, best)) {
+        best++;
+    }
+    if (best == c->table->mapping->n_match) {
+        return LTH_OK;
+    }
+    lth_err err = lth_get(c->txn, LTH_A_match,
+                          entry_key(c, bytes, best | ENDED, prints->of[best], NOBODY), &value);
+    *yes = err == LTH_OK && value.n == 8 && lth_get64(value.p) > lth_agent__upload(c)->number;
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
 static bool among(const candidates *list, const uint8_t key[PRINT_SIZE])
 {
     for (uint32_t i = 0; i < list->n && i < CANDIDATES_MAX; i++) {
@@ -159,9 +198,8 @@ static void add(candidates *list, const uint8_t key[PRINT_SIZE])
  * own so far, and none of them ends. */
 static lth_err find(agent_ctx *c, uint32_t place, bool unseen, candidates *out)
 {
-    static const uint8_t FIRST[PRINT_SIZE];
     uint8_t from[ENTRY_SIZE];
-    lth_slice seek = entry_key(c, from, place, c->self->row.prints.of[place], FIRST);
+    lth_slice seek = entry_key(c, from, place, c->self->row.prints.of[place], NOBODY);
     lth_cursor *cursor;
     lth_slice key, value;
     lth_err err = lth_cursor_open(c->txn, LTH_A_match, &cursor);
@@ -202,8 +240,11 @@ lth_err lth_agent__answer_done(agent_ctx *c)
     if (err != LTH_OK) {
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
-    return lth_put_kv(c->txn, LTH_A_answer, answer_key(c, bytes),
-                      lth_slice_of(c->self->row.key, PRINT_SIZE), LTH_PUT);
+    uint8_t done[ANSWER_DONE];
+    memcpy(done, c->self->row.key, PRINT_SIZE);
+    done[PRINT_SIZE] = 1;
+    return lth_put_kv(c->txn, LTH_A_answer, answer_key(c, bytes), lth_slice_of(done, sizeof done),
+                      LTH_PUT);
 }
 
 /* What a person said of this very row. *said false: nothing, or of a record that is gone. */
@@ -217,7 +258,7 @@ static lth_err answered(agent_ctx *c, verdict *out, uint8_t key[PRINT_SIZE], boo
     if (err != LTH_OK) {
         return err == LTH_E_NOT_FOUND ? LTH_OK : err;
     }
-    if (value.n != PRINT_SIZE) {
+    if (value.n != PRINT_SIZE && value.n != ANSWER_DONE) {
         return LTH_E_STORE_CORRUPT;
     }
     memcpy(key, value.p, PRINT_SIZE);
@@ -463,8 +504,9 @@ static lth_err put_off(agent_ctx *c, verdict v, const candidates *list)
 
 static bool may_rekey(const agent_ctx *c, const uint8_t key[PRINT_SIZE])
 {
-    return !lth_agent__seen_has(&c->scan->seen, key) &&
-           !lth_agent__seen_has(&c->scan->contested, key);
+    const agent_scan *scan = c->scan;
+    return !lth_agent__seen_has(&scan->seen, key) && !lth_agent__seen_has(&scan->contested, key) &&
+           !lth_agent__seen_has(&scan->spared, key); /* it is what a question is about */
 }
 
 static lth_err act(agent_ctx *c, bool last, verdict v, const candidates *list)

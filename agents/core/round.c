@@ -71,7 +71,6 @@ static lth_err scan_begin(agent_ctx *c)
     } else if (err == LTH_OK) {
         scan->weighs = round->upload->weighs;
     }
-    scan->weighs = scan->weighs && scan->guards[GUARD_NEW].state != GUARD_CONFIRMED;
     return err == LTH_OK && scan->spooling ? lth_agent__spool_clear(c) : err;
 }
 

@@ -154,10 +154,26 @@ static void remember_before(const agent_ctx *c, agent_map_row *fresh)
     }
 }
 
+/* A cell that is empty, or a column that is not there, takes no match key away: without its code a
+ * record would soon be anybody's of its name. */
+static void keep_prints(agent_row *row)
+{
+    for (uint32_t i = 0; i < PRINTS_MAX; i++) {
+        uint16_t bit = (uint16_t)(1u << i);
+        if ((row->prints.has & bit) == 0 && (row->old.prints.has & bit) != 0) {
+            row->prints.has |= bit;
+            memcpy(row->prints.of[i], row->old.prints.of[i], PRINT_SIZE);
+        }
+    }
+}
+
 /* Map and natmap as they are after this row; releases the natural key it had before. */
 static lth_err remember(agent_ctx *c, const lth_id *id, bool clash)
 {
     agent_row *row = &c->self->row;
+    if (row->known && c->table->matched) {
+        keep_prints(row);
+    }
     agent_map_row fresh = {.record_id = *id, .natural = row->natural, .prints = row->prints};
     lth_err err = LTH_OK;
     memcpy(fresh.hash, row->hash, PRINT_SIZE);
@@ -297,8 +313,9 @@ static lth_err on_change(agent_ctx *c, lth_op op)
     if (err != LTH_OK && err != LTH_E_NOT_FOUND) {
         return err;
     }
-    return row->known || !c->scan->weighs ? lth_agent__row_store(c, op, false)
-                                          : lth_agent__defer_new(c);
+    bool waits = !row->known && c->scan->weighs;
+    err = waits ? lth_agent__defer_new(c, &waits) : LTH_OK;
+    return err == LTH_OK && !waits ? lth_agent__row_store(c, op, false) : err;
 }
 
 /* What it would be, or is. */
@@ -311,7 +328,10 @@ static lth_err is_older(agent_ctx *c, bool *yes)
         lth_record_id_make(&id, &c->self->env.hasher, &conf->org, conf->id_key,
                            c->table->mapping->dataset->number, row->local_key);
     }
-    return lth_agent__older(c, &id, yes);
+    lth_err err = lth_agent__older(c, &id, yes);
+    return err == LTH_OK && !*yes && !row->known && c->table->matched
+               ? lth_agent__match_ended(c, yes)
+               : err;
 }
 
 lth_err lth_agent__row_take(agent_ctx *c, lth_op op)

@@ -16,6 +16,7 @@ static lth_err remove_row(agent_ctx *c, const uint8_t key[PRINT_SIZE], const age
     }
     if (err == LTH_OK && lth_agent__upload(c) != NULL) {
         err = lth_agent__id_ended(c, &old->record_id, key);
+        err = err == LTH_OK && c->table->matched ? lth_agent__match_end(c, &old->prints) : err;
     }
     if (err != LTH_OK || c->scan->spooling) {
         return err;

@@ -323,6 +323,98 @@ static void duplicate_rows_of_one_file(void **state)
     file_world_free(&w);
 }
 
+/* The page still shows the question of an older file, whose row is a record by now. */
+static void a_question_answered_twice(void **state)
+{
+    (void)state;
+    lth_upload_finding findings[16];
+    world *w = file_world();
+    lth_upload u = file_take(w, "a", TWINS, 2);
+    assert_int_equal(u.tables[0].asked, 1);
+    u = file_take(w, "b", TWINS, 2);
+    assert_int_equal(file_findings(w, 2, findings), 1);
+    uint8_t asked[16];
+    memcpy(asked, findings[0].row_hash, sizeof asked);
+    file_answer(w, asked, NULL);
+    u = file_take(w, "b", TWINS, 2);
+    assert_int_equal(u.tables[0].fresh, 1);
+    assert_int_equal(file_living(w), 2);
+    file_answer(w, asked, NULL); /* of "a" */
+    (void)file_take(w, "a", TWINS, 2);
+    (void)file_take(w, "c", TWINS, 2);
+    assert_int_equal(file_living(w), 2);
+    assert_int_equal(w->b.origins[0].n_records, 2);
+    file_world_free(&w);
+}
+
+/* Without its code a record would be anybody's of its name. */
+static void an_empty_cell_takes_no_key_away(void **state)
+{
+    (void)state;
+    pupil rows[] = {{"999002", NULL, "Nguyễn An", "01/02/2012", "6A", "2026"},
+                    {"999001", "999000000091", "Nguyễn An", "01/02/2012", "6A", "2026"}};
+    world *w = file_world();
+    (void)file_take(w, "1", rows + 1, 1);
+    rows[1].code = NULL;
+    lth_upload u = file_take(w, "2", rows + 1, 1);
+    assert_int_equal(u.tables[0].held, 1);
+    rows[1].code = "999001";
+    u = file_take(w, "3", rows, 2); /* a namesake above */
+    assert_int_equal(u.tables[0].asked, 1);
+    assert_int_equal(u.tables[0].held, 0);
+    assert_int_equal(file_living(w), 1);
+    assert_non_null(file_find(w, "999001"));
+    file_world_free(&w);
+}
+
+/* The question offers a record; no other row takes it away meanwhile. */
+static void what_a_question_is_about_stays(void **state)
+{
+    (void)state;
+    static const pupil BEFORE[] = {
+        {"TAM1", NULL, "Nguyễn An", "01/02/2012", "6A", "2026"},
+        {"999004", "999000000094", "Nguyễn An", "01/02/2012", "6A", "2026"}};
+    static const pupil AFTER[] = {
+        {"999004", "999000000094", "Nguyễn An", "01/02/2012", "6A", "2026"},
+        {"999002", "999000000092", "Nguyễn An", "01/02/2012", "6A", "2026"},
+        {"999009", NULL, "Nguyễn An", "01/02/2012", "6A", "2026"}};
+    lth_upload_finding findings[16];
+    world *w = file_world();
+    (void)file_take(w, "1", BEFORE, 2);
+    assert_int_equal(file_findings(w, 1, findings), 1);
+    file_answer(w, findings[0].row_hash, NULL);
+    lth_upload u = file_take(w, "1", BEFORE, 2);
+    assert_int_equal(file_living(w), 2);
+    u = file_take(w, "2", AFTER, 3);
+    assert_int_equal(u.tables[0].asked, 2);
+    assert_non_null(file_find(w, "TAM1"));
+    assert_null(file_find(w, "999002"));
+    file_world_free(&w);
+}
+
+/* He was known under a temporary code first, has left since, and an older file is read again. */
+static void who_left_under_another_code_stays_away(void **state)
+{
+    (void)state;
+    pupil rows[] = {{"999002", NULL, "Nguyễn An", "01/02/2012", "6A", "2026"},
+                    {"999003", NULL, "Nguyễn Bình", "01/02/2012", "6A", "2026"},
+                    {"TAM1", "999000000091", "Nguyễn Cường", "01/02/2012", "6A", "2026"}};
+    world *w = file_world();
+    (void)file_take(w, "1", rows, 3);
+    rows[2].code = "999001";
+    (void)file_take(w, "2", rows, 3);
+    assert_non_null(file_find(w, "999001"));
+    lth_upload u = file_take(w, "3", rows, 2);
+    assert_int_equal(u.tables[0].ended, 1);
+    (void)file_take(w, "2", rows, 3);
+    assert_int_equal(file_living(w), 2);
+    assert_int_equal(w->b.origins[0].n_records, 3);
+    u = file_take(w, "4", rows, 3); /* and he may come back */
+    assert_int_equal(u.tables[0].fresh, 1);
+    assert_int_equal(file_living(w), 3);
+    file_world_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -332,6 +424,10 @@ int main(void)
         cmocka_unit_test(a_temporary_code_becomes_the_official_one),
         cmocka_unit_test(two_claims_on_one_record_are_both_asked),
         cmocka_unit_test(twins_are_asked_once_and_answered),
+        cmocka_unit_test(a_question_answered_twice),
+        cmocka_unit_test(an_empty_cell_takes_no_key_away),
+        cmocka_unit_test(what_a_question_is_about_stays),
+        cmocka_unit_test(who_left_under_another_code_stays_away),
         cmocka_unit_test(an_answer_may_name_the_record),
         cmocka_unit_test(a_vendor_that_numbers_anew_is_asked),
         cmocka_unit_test(duplicate_rows_of_one_file)};

@@ -93,6 +93,34 @@ static void the_file_of_another_school(void **state)
     file_world_free(&w);
 }
 
+/* The right file came in between, and brought all that the wrong one lacks. */
+static void a_wrong_file_stays_what_it_is(void **state)
+{
+    (void)state;
+    roll ours, theirs;
+    world *w = school_of(&ours);
+    enrol(&theirs, 500, "6A");
+    lth_upload u = file_take(w, "wrong", theirs.rows, 10);
+    assert_int_equal(u.state, LTH_UPLOAD_WAITING);
+    ours.rows[3].born = "03/03/2012";
+    u = file_take(w, "right", ours.rows, MANY);
+    assert_int_equal(u.state, LTH_UPLOAD_DONE);
+    uint32_t versions = file_versions(w);
+    (void)file_take(w, "wrong", theirs.rows, 10); /* read again because of an answer */
+    u = file_upload(w, 2);
+    assert_int_equal(u.state, LTH_UPLOAD_WAITING);
+    assert_int_equal(u.tables[0].fault, LTH_SCAN_mass_deletion);
+    assert_int_equal(u.tables[0].gone, MANY);
+    assert_int_equal(u.tables[0].waiting, 10);
+    say(w, LTH_ACT_WITHDRAW, 2);
+    (void)file_take(w, "wrong", theirs.rows, 10);
+    u = file_upload(w, 2);
+    assert_int_equal(u.state, LTH_UPLOAD_WITHDRAWN);
+    assert_int_equal(file_versions(w), versions);
+    assert_int_equal(file_living(w), MANY);
+    file_world_free(&w);
+}
+
 static void confirmed_all_of_it_is_taken(void **state)
 {
     (void)state;
@@ -265,6 +293,7 @@ static void more_new_rows_than_can_be_put_off(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_file_of_another_school),
+                                       cmocka_unit_test(a_wrong_file_stays_what_it_is),
                                        cmocka_unit_test(confirmed_all_of_it_is_taken),
                                        cmocka_unit_test(a_file_with_nobody_known),
                                        cmocka_unit_test(new_rows_beside_a_class_in_another_file),
