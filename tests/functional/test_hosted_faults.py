@@ -82,6 +82,24 @@ def test_a_name_whose_kept_file_is_gone_is_a_new_upload(hosted):
     assert counts_of(world.table("t01", newest["id"])) == {"rows": 3, "changed": 1, "same": 2}
 
 
+def test_a_carriers_file_and_a_schools_own_have_one_name(country):
+    """Two files are two uploads, in whichever inbox they lay."""
+    world = Hosted(country, ("t01", "t02"), hosted={"carrier": {"inbox": "common", "profile": "pupils-c1"}}).start()
+    books = {code: s.Workbook(code, pupils=3, org_column=True) for code in ("t01", "t02")}
+    world.host.wait_upload("t01", world.host.hand_in("t01", "all.xlsx", books["t01"].xlsx()))
+    world.host.wait_upload("t01", world.host.hand_in("t01", "b.xlsx", rename_first(books["t01"], "Lê Thị Hai")))
+    rename_first(books["t01"], "Lê Thị Ba")
+    common = world.host.dir / "common"
+    common.mkdir(exist_ok=True)
+    drop(common, "all.xlsx", s.xlsx_of(books["t01"].cells() + books["t02"].cells()[1:]))
+    wait_name(world, "t01", books["t01"], "Lê Thị Ba")
+    name = kit.wait_until(lambda: world.host.uploads("t02"), world.host.log_tail)[0]["id"]
+    assert len(world.host.uploads("t01")) == 3 and name != "all.xlsx"
+    world.host.hand_in("t02", name, rename_first(books["t02"], "Lê Thị Tư"))
+    wait_name(world, "t02", books["t02"], "Lê Thị Tư")
+    assert len(world.host.uploads("t02")) == 2
+
+
 def test_what_hides_is_told(hosted):
     world = hosted("t01").start()
     book, box = s.Workbook("t01", pupils=2), world.host.inbox("t01")
