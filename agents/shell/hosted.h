@@ -97,7 +97,7 @@ typedef struct lth_hosted {
     uint32_t replays, replayed; /**< Left, and done, in all inboxes. */
     lth_mono look_due, prune_due;
     lth_inbox_clock clock; /**< By which what is kept grows old. */
-    bool waiting; /**< Some post has something to read. */
+    bool waiting;          /**< Some post has something to read. */
 } lth_hosted;
 
 /** After the node was opened. What a person asked for before a crash is found again. */

@@ -6,8 +6,9 @@
  * Inbox of a school: a directory. A file counts when its name is 1..80 of [A-Za-z0-9._-], begins
  * with a letter or digit, does not end in ".part", ".tmp" or ".filepart", it is a regular file with
  * one link, and nobody has it open for writing (a read lease can be had). A file under any other
- * name gets one of that form first (time of arrival, a number, its ending). Everything else is left
- * alone and told by `status`. Subdirectories that are ours, never looked at for uploads:
+ * name, or under that of an upload that is known, gets one of that form first (time of arrival, a
+ * number, its ending) and keeps its turn. Everything else is left alone and told by `status`.
+ * Subdirectories that are ours, never looked at for uploads:
  *   .in/       where the upload page writes before it renames into the inbox (same file system)
  *   .kept/ID   the file after it was read, for limits.keep_uploads days
  *   .answer/ID.xlsx  the answer workbook, made when asked for
