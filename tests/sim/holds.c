@@ -188,8 +188,11 @@ void sim_people_check(sim *s, const sim_node *node, lth_txn *txn, const lth_deci
         lth_held_row row;
         lth_put64(key, d->holds[i].accept_no);
         lth_put32(key + 8, d->holds[i].index);
-        bool open = sim_get(txn, LTH_T_held, lth_slice_of(key, sizeof key), &value) &&
-                    lth_held_row_decode(&row, value);
+        lth_err err = lth_get(txn, LTH_T_held, lth_slice_of(key, sizeof key), &value);
+        if (err != LTH_OK && err != LTH_E_NOT_FOUND) {
+            return; /* The store fails in this step: it is given up. */
+        }
+        bool open = err == LTH_OK && lth_held_row_decode(&row, value);
         bool other = open && !lth_id_equal(&row.tier_org, &node->org);
         bool said = d->holds[i].result == LTH_DECIDED_NOT_HERE;
         bool closed = d->what == LTH_DECIDE_RETRY && d->holds[i].result == LTH_DECIDED_DONE;
