@@ -258,14 +258,17 @@ static void begin_new(lth_engine *self, lth_post *post, lth_mono now)
 
 static void begin_replay(lth_engine *self, lth_post *post, lth_mono now)
 {
-    lth_reading_start start =
-        lth_replay_passes(self, post)
-            ? LTH_READING_NOTHING
-            : lth_reading_begin(self, post, lth_replay_next(post)->id, LTH_READING_OF_REPLAY);
-    if (start == LTH_READING_NOTHING)
-        lth_replay_done(self, post);
-    else if (start == LTH_READING_LATER)
+    const char *id = lth_replay_next(post)->id;
+    switch (lth_reading_begin(self, post, id, LTH_READING_OF_REPLAY)) {
+    case LTH_READING_LATER:
         put_off(post, now);
+        break;
+    case LTH_READING_NOTHING:
+        lth_replay_done(self, post);
+        break;
+    case LTH_READING_STARTED:
+        break;
+    }
 }
 
 static void begin_again(lth_engine *self, lth_post *post, lth_mono now)

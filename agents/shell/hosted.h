@@ -166,8 +166,6 @@ LTH_MUST_USE lth_err lth_replay_start(struct lth_engine *self);
 uint32_t lth_replay_left(const lth_post *post);
 /** NULL: none. */
 const lth_kept *lth_replay_next(const lth_post *post);
-/** The next one needs no reading: without anything known no guard would hold it as it was held. */
-bool lth_replay_passes(struct lth_engine *self, const lth_post *post);
 /** The next one is dealt with, or is not there any more. */
 void lth_replay_done(struct lth_engine *self, lth_post *post);
 /** Nothing of this post may be read yet: what was dealt with before is not at its turn, or the

@@ -28,7 +28,8 @@ static bool number_of(uint64_t *out, lth_slice word)
 
 static bool text_of(char *out, size_t max, lth_slice word)
 {
-    if (word.n == 0 || word.n > max || memchr(word.p, '\0', word.n) != NULL)
+    if (word.n == 0 || word.n > max || memchr(word.p, '\0', word.n) != NULL ||
+        memchr(word.p, '/', word.n) != NULL)
         return false;
     memcpy(out, word.p, word.n);
     out[word.n] = '\0';

@@ -55,6 +55,8 @@ uint32_t lth_kept_newer(const lth_kept_list *list, bool (*known)(void *ctx, cons
 
 /** Without any: no files. LTH_E_IO, LTH_E_NOMEM. */
 LTH_MUST_USE lth_err lth_kept_read(lth_kept_list *out, const char *inbox, lth_diag *diag);
+/** Drop those that are not kept any more. */
+void lth_kept_there(lth_kept_list *list, const char *inbox);
 /** As lth_kept_add(), durably. LTH_E_IO, LTH_E_NOMEM. */
 LTH_MUST_USE lth_err lth_kept_note(const char *inbox, const lth_kept *file, bool only_known,
                                    lth_diag *diag);

@@ -87,6 +87,21 @@ lth_err lth_kept_read(lth_kept_list *out, const char *inbox, lth_diag *diag)
     return err;
 }
 
+void lth_kept_there(lth_kept_list *list, const char *inbox)
+{
+    struct stat st;
+    uint32_t n = 0;
+    int kept = list->n > 0 ? open_kept(inbox, false) : -1;
+    for (uint32_t i = 0; kept >= 0 && i < list->n; i++) {
+        if (fstatat(kept, list->files[i].id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+            list->files[n++] = list->files[i];
+    }
+    close_fd(kept);
+    list->n = n;
+    if (n == 0)
+        lth_kept_fini(list);
+}
+
 static bool write_all(int fd, lth_slice text)
 {
     for (size_t at = 0; at < text.n;) {

@@ -11,14 +11,13 @@ typedef struct knowing {
     lth_engine *engine;
     lth_txn *txn;
     lth_upload *upload;
-    bool of_many;
     uint32_t school; /**< That the following is of. */
     uint64_t before, newest;
     uint32_t n;
     struct {
         char id[LTH_UPLOAD_ID_MAX + 1];
         uint8_t sha256[LTH_HASH_SIZE];
-        bool ended; /**< A round of it did, once. */
+        bool ended; /**< A round of it did, once: what crashed before is read again. */
     } rows[LTH_KEPT_MAX];
 } knowing;
 
@@ -44,7 +43,6 @@ static bool more(knowing *k)
     return true;
 }
 
-/* Of a file of many schools the round of the last one must have ended: then all had. */
 static bool known(void *ctx, const lth_kept *file)
 {
     knowing *k = ctx;
@@ -59,7 +57,7 @@ static bool known(void *ctx, const lth_kept *file)
             return true;
         if (strcmp(k->rows[i].id, file->id) == 0 &&
             memcmp(k->rows[i].sha256, file->sha256, LTH_HASH_SIZE) == 0)
-            return k->rows[i].ended || !k->of_many;
+            return k->rows[i].ended;
     }
     return false;
 }
@@ -75,7 +73,28 @@ static void drop_idle(const knowing *k, lth_kept_list *list)
     list->n = n;
 }
 
+/* Where nothing is known yet no guard would hold such a file as it was held. */
+static uint32_t withdrawn_first(const knowing *k, const lth_kept_list *list)
+{
+    uint32_t n = 0;
+    while (k->newest == 0 && n < list->n && list->files[n].withdrawn)
+        n++;
+    return n;
+}
+
 /* ---- start and stop ---- */
+
+/* It was under way: as a replay it comes at its turn. */
+static void drop_again(lth_post *post, const char *id)
+{
+    lth_again **at = &post->again;
+    while (*at != NULL && strcmp((*at)->id, id) != 0)
+        at = &(*at)->next;
+    lth_again *found = *at;
+    if (found != NULL)
+        *at = found->next;
+    free(found);
+}
 
 static lth_err find(knowing *k, lth_post *post)
 {
@@ -86,13 +105,16 @@ static lth_err find(knowing *k, lth_post *post)
         lth_log_text(&k->engine->log, LTH_LEVEL_WARN, "kept_order_not_read", "reason", diag.text);
         return LTH_OK;
     }
-    k->of_many = post->school == LTH_POST_CARRIER;
+    if (err)
+        return err;
     drop_idle(k, &list);
-    if (!err) {
-        lth_kept_drop(&list, lth_kept_newer(&list, known, k));
-        post->replay = list;
-    }
-    return err;
+    lth_kept_drop(&list, lth_kept_newer(&list, known, k));
+    lth_kept_there(&list, post->inbox.path);
+    lth_kept_drop(&list, withdrawn_first(k, &list));
+    post->replay = list;
+    for (uint32_t i = 0; i < list.n; i++)
+        drop_again(post, list.files[i].id);
+    return LTH_OK;
 }
 
 lth_err lth_replay_start(lth_engine *self)
@@ -220,20 +242,6 @@ bool lth_replay_waits(const lth_engine *self, const lth_post *post)
     if (self->hosted.replays == 0)
         return false;
     return post->school == LTH_POST_CARRIER ? carrier_waits(self, post) : school_waits(self, post);
-}
-
-/* A file that a person had withdrawn has no guard to hold it again where nothing is known yet. */
-bool lth_replay_passes(lth_engine *self, const lth_post *post)
-{
-    lth_txn *txn = NULL;
-    lth_upload *upload = malloc(sizeof *upload);
-    bool first = lth_replay_next(post)->withdrawn && upload != NULL &&
-                 lth_store_begin(self->store, false, &txn) == LTH_OK &&
-                 lth_upload_before(self, txn, post->school, UINT64_MAX, upload) == 0;
-    if (txn != NULL)
-        lth_store_abort(&txn);
-    free(upload);
-    return first;
 }
 
 bool lth_replay_whole(const lth_reading *reading)

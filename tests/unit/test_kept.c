@@ -76,6 +76,7 @@ static void test_bad_lines_are_passed_over(void **state)
         "1000 2000 7 - t01 07" ZEROS32 "000000000000000000000000000000", /* no id */
         "1000 2000 7 - t01 07" ZEROS32 "000000000000000000000000000000 ",
         "1000 2000 7 - t01 07" ZEROS32 "000000000000000000000000000000 a b",
+        "1000 2000 7 - t01 07" ZEROS32 "000000000000000000000000000000 ../a",
         "1000 2000 7 - t01 07" ZEROS32 "0000000000000000000000000000 a",
         "1000 2000 7 - t01 0x" ZEROS32 "000000000000000000000000000000 a",
         "1000 2000 7 x t01 07" ZEROS32 "000000000000000000000000000000 a",
@@ -263,6 +264,28 @@ static void test_written_and_read(void **state)
     assert_int_equal(before.st_ino, after.st_ino); /* nothing new, nothing written */
 }
 
+static void test_what_is_not_there_any_more_is_dropped(void **state)
+{
+    (void)state;
+    lth_diag diag = {0};
+    lth_kept_list list;
+    lth_kept a = file_of(1, "a"), b = file_of(2, "b");
+    char path[100];
+    assert_int_equal(lth_kept_note(box, &a, false, &diag), LTH_OK);
+    assert_int_equal(lth_kept_note(box, &b, false, &diag), LTH_OK);
+    (void)snprintf(path, sizeof path, "%s/.kept/b", box);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(lth_kept_read(&list, box, &diag), LTH_OK);
+    lth_kept_there(&list, box);
+    is_order(&list, "b");
+    assert_int_equal(unlink(path), 0);
+    lth_kept_there(&list, box);
+    assert_int_equal(list.n, 0);
+    assert_null(list.files);
+}
+
 static void test_a_link_is_not_followed(void **state)
 {
     (void)state;
@@ -292,6 +315,8 @@ int main(void)
         cmocka_unit_test(test_what_was_pruned_is_known),
         cmocka_unit_test(test_only_what_is_left_stays_in_memory),
         cmocka_unit_test_setup_teardown(test_written_and_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_not_there_any_more_is_dropped, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_link_is_not_followed, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
