@@ -36,7 +36,7 @@ static void join(sim_clerk *c, uint32_t school)
                       .class_ = any_class(c)};
     if (c->n[SIM_PUPILS] > 0 && below(c, 6) == 0) {
         const sim_line *other = any(c);
-        bool known = !c->marred[other->uid % 1000] && (c->careful || other->nid != 0);
+        bool known = c->careful || other->nid != 0;
         fresh.nid = known && !c->careful ? fresh.uid : fresh.nid;
         fresh.name = known ? other->name : fresh.name;
         fresh.born = known ? other->born : fresh.born;
@@ -240,7 +240,6 @@ static void spoil(sim_clerk *c, sim_line *line)
     case 1:
         line->code = line->nid != 0 ? 0 : line->code;
         line->temporary = line->code != 0 ? line->temporary : 0;
-        c->marred[line->uid % 1000] = true;
         break;
     default:
         line->uid = line->code = line->nid = line->name = line->temporary = 0;

@@ -57,6 +57,7 @@ typedef struct sim_file {
 typedef enum sim_said { SIM_SILENT, SIM_ASKED, SIM_CONFIRMED, SIM_WITHDRAWN } sim_said;
 typedef struct sim_word {
     sim_said said;
+    lth_scan_fault kind; /**< What it was asked about for. */
     uint32_t n;
     uint64_t set; /**< Sum over its members. */
 } sim_word;
@@ -67,6 +68,7 @@ typedef struct sim_entry {
     bool live, held; /**< held: its newest line cannot be right; `good` goes on. */
     bool has_good, has_before;
     sim_line line, good, before, first;
+    sim_line keys;   /**< The newest line, and where it says nothing what was said before. */
     lth_id id;       /**< Zeros: not seen yet. */
     uint64_t upload; /**< Newest file in which it stood, or that ended it. */
 } sim_entry;
@@ -99,7 +101,6 @@ typedef struct sim_clerk {
     uint32_t n_queue;
     lth_upload_state states[SIM_KEPT_MAX];
     sim_word words[SIM_KEPT_MAX][SIM_SHEETS][SIM_WORDS];
-    bool marred[1000]; /**< By uid: once handed in without a code. */
     bool careful;      /**< Hands in no file of others, none from last year, none emptied. */
     uint32_t patience; /**< 1 of so many waiting files is decided when looked at; 0: none. */
     sim_file *last;    /**< The true roll, after everything healed; NULL: never comes. */
@@ -133,6 +134,8 @@ bool sim_line_good(const sim_line *line);
 bool sim_line_same(const sim_line *a, const sim_line *b);
 /** Has it any key at all? */
 bool sim_line_found(uint32_t sheet, const sim_line *line);
+/** Keys of a record after this line: an empty cell takes none away. */
+sim_line sim_line_keys(const sim_line *before, const sim_line *line);
 /** Does any key of one lead to the other? */
 bool sim_line_leads(uint32_t sheet, const sim_line *a, const sim_line *b);
 /** Owner, number and version in values of a record; false: not shown. */

@@ -10,10 +10,6 @@
 #define NEW_LEAST    20u
 #define NONE         UINT32_MAX
 
-/* An older file knows who left since by the key that he was first seen under; by others he comes
- * back. 0: by no key. */
-#define RETURNS_BY_OTHER_KEYS 1
-
 typedef enum fate { SKIPPED, ASKED, OLDER, SAME, BACK, CHANGED, FRESH } fate;
 
 /* One sheet of the file, weighed before anything is done. */
@@ -25,6 +21,7 @@ typedef struct weighing {
     bool elsewhere, asks, passes, held_gone, held_old;
     uint32_t before; /**< Records that the sheet could end. */
     uint32_t known, n_seen;
+    uint32_t told_gone; /**< As a person is asked about it. */
     lth_scan_fault kind;
 } weighing;
 
@@ -69,11 +66,10 @@ static uint32_t find_entry(const taking *t, uint32_t sheet, const sim_line *line
     uint32_t best = NONE, most = 0;
     for (uint32_t i = 0; i < t->ledger->n[sheet]; i++) {
         const sim_entry *e = &t->ledger->entries[sheet][i];
-        bool kept = e->line.code == 0 && e->has_good && e->good.code == line->code;
-        bool leads = kept || sim_line_leads(sheet, &e->line, line) || was_told(t->c, line);
-        if (e->live && e->line.uid == line->uid && leads && trust(&e->line, line) > most) {
+        bool leads = sim_line_leads(sheet, &e->keys, line) || was_told(t->c, line);
+        if (e->live && e->line.uid == line->uid && leads && trust(&e->keys, line) > most) {
             best = i;
-            most = trust(&e->line, line);
+            most = trust(&e->keys, line);
         }
     }
     return best;
@@ -89,12 +85,13 @@ static bool same_first_key(const sim_line *a, const sim_line *b)
     return a->code != 0 || b->code != 0 ? a->code == b->code : a->nid == b->nid;
 }
 
+/* Who left since is known by the key that he was first seen under, and those that he had last. */
 static bool ended_since(const taking *t, uint32_t sheet, const sim_line *line)
 {
     bool yes = false;
     for (uint32_t i = 0; i < t->ledger->n[sheet]; i++) {
         const sim_entry *e = &t->ledger->entries[sheet][i];
-        bool known = !RETURNS_BY_OTHER_KEYS || same_first_key(&e->first, line);
+        bool known = same_first_key(&e->first, line) || same_first_key(&e->keys, line);
         yes = yes || (!e->live && e->line.uid == line->uid && known && newer(t, e));
     }
     return yes;
@@ -220,24 +217,41 @@ static uint64_t member(const sim_line *line)
     return sim_draw(&mix);
 }
 
-/* A person's word holds for this set or a smaller one. */
-static void consult(taking *t, uint32_t sheet, uint32_t kind, bool risky, uint32_t n, uint64_t set)
+static void passes(taking *t, weighing *w, uint32_t kind)
+{
+    w->passes = true;
+    w->held_gone = w->held_gone || kind == SIM_GONE;
+    w->held_old = w->held_old || kind == SIM_OLD;
+    t->held_new = true;
+}
+
+static void asks(taking *t, weighing *w, const sim_word *word)
+{
+    w->kind = w->asks ? w->kind : word->kind;
+    w->asks = true;
+    t->held_new = t->held_new || word->kind != LTH_SCAN_may_be_elsewhere;
+}
+
+/* A person's word holds for this set or a smaller one; a withdrawn file stays withdrawn; a file
+ * that waits goes on waiting when newer ones brought what it lacks. */
+static void consult(taking *t, uint32_t sheet, uint32_t kind, lth_scan_fault risk, uint32_t n,
+                    uint64_t set)
 {
     weighing *w = &t->of[sheet];
     sim_word *word = &t->c->words[t->kept][sheet][kind];
     bool covered = n < word->n || (n == word->n && set == word->set);
-    if (!risky) {
+    if (word->said == SIM_WITHDRAWN) {
+        passes(t, w, kind);
+    } else if (risk == LTH_SCAN_none && word->said == SIM_ASKED && t->number < t->ledger->newest) {
+        asks(t, w, word);
+    } else if (risk == LTH_SCAN_none) {
         word->said = SIM_SILENT;
-    } else if (word->said == SIM_WITHDRAWN && covered) {
-        w->passes = true;
-        w->held_gone = w->held_gone || kind == SIM_GONE;
-        w->held_old = w->held_old || kind == SIM_OLD;
-        t->held_new = t->held_new || kind != SIM_GONE || w->kind != LTH_SCAN_may_be_elsewhere;
     } else if (word->said != SIM_CONFIRMED || !covered) {
-        *word = (sim_word){.said = SIM_ASKED, .n = n, .set = set};
-        w->asks = true;
-        t->held_new = t->held_new || kind != SIM_GONE || w->kind != LTH_SCAN_may_be_elsewhere;
+        *word = (sim_word){.said = SIM_ASKED, .kind = risk, .n = n, .set = set};
+        asks(t, w, word);
     }
+    bool stands = word->said == SIM_ASKED || word->said == SIM_WITHDRAWN;
+    w->told_gone = kind != SIM_GONE ? w->told_gone : stands ? word->n : n;
 }
 
 static void guard_old(taking *t, uint32_t sheet)
@@ -249,14 +263,14 @@ static void guard_old(taking *t, uint32_t sheet)
     for (uint32_t i = 0; i < t->file->sheets[sheet].n; i++) {
         set += w->fates[i] == BACK ? member(&t->file->sheets[sheet].lines[i]) : 0;
     }
-    bool most = w->n_old * 2 >= w->n_changed + w->n_old;
+    bool most = w->n_old * 2 >= w->n_changed + w->n_fresh + w->n_old;
     bool risky =
         w->n_old > 0 && (word->said != SIM_SILENT || t->repeats || (w->n_old >= OLD_LEAST && most));
     /* Changes of a reading that broke off do not count any more. */
     if (w->n_old >= OLD_LEAST && !risky) {
         risky = said->tables[sheet].fault == LTH_SCAN_restored;
     }
-    consult(t, sheet, SIM_OLD, risky, w->n_old, set);
+    consult(t, sheet, SIM_OLD, risky ? LTH_SCAN_restored : LTH_SCAN_none, w->n_old, set);
 }
 
 static void guard_gone(taking *t, uint32_t sheet)
@@ -269,10 +283,11 @@ static void guard_gone(taking *t, uint32_t sheet)
     bool emptied = t->file->sheets[sheet].n == 0 && w->n_gone > 0;
     bool mass = w->n_gone >= GONE_LEAST && w->n_gone * 100 > w->before * GONE_PERCENT;
     bool moved = w->n_gone > 0 && w->elsewhere;
-    w->kind = emptied ? LTH_SCAN_emptied
-              : mass  ? LTH_SCAN_mass_deletion
-                      : LTH_SCAN_may_be_elsewhere;
-    consult(t, sheet, SIM_GONE, emptied || mass || moved, w->n_gone, set);
+    lth_scan_fault risk = emptied ? LTH_SCAN_emptied
+                          : mass  ? LTH_SCAN_mass_deletion
+                          : moved ? LTH_SCAN_may_be_elsewhere
+                                  : LTH_SCAN_none;
+    consult(t, sheet, SIM_GONE, risk, w->n_gone, set);
 }
 
 /* Many, and nobody whom the school has. */
@@ -285,7 +300,7 @@ static void guard_new(taking *t, uint32_t sheet)
     }
     bool risky =
         w->n_fresh >= NEW_LEAST && w->known > 0 && w->n_seen == 0 && 2 * w->n_fresh >= w->known;
-    consult(t, sheet, SIM_NEW, risky, w->n_fresh, set);
+    consult(t, sheet, SIM_NEW, risky ? LTH_SCAN_mass_addition : LTH_SCAN_none, w->n_fresh, set);
 }
 
 static void weigh(taking *t, uint32_t sheet)
@@ -301,14 +316,8 @@ static void weigh(taking *t, uint32_t sheet)
     if (!t->file->correction) {
         guard_gone(t, sheet);
     }
-    bool gone = w->asks;
     guard_old(t, sheet);
-    bool old = w->asks;
     guard_new(t, sheet);
-    w->kind = gone      ? w->kind
-              : old     ? LTH_SCAN_restored
-              : w->asks ? LTH_SCAN_mass_addition
-                        : LTH_SCAN_none;
     w->held_gone = w->held_gone || w->asks;
     w->held_old = w->held_old || w->asks;
 }
@@ -319,6 +328,7 @@ static void take_line(taking *t, uint32_t sheet, uint32_t at, const sim_line *li
 {
     sim_entry *e = &t->ledger->entries[sheet][at];
     e->first = e->live ? e->first : *line;
+    e->keys = e->live ? sim_line_keys(&e->keys, line) : *line;
     e->has_before = e->live;
     e->before = e->line;
     e->line = *line;
@@ -390,21 +400,10 @@ static void show(const taking *t, uint32_t sheet)
 {
     static const char *const names[] = {"skipped", "asked",   "older", "same",
                                         "back",    "changed", "fresh"};
-    const weighing *w = &t->of[sheet];
     for (uint32_t i = 0; i < t->file->sheets[sheet].n && t->s->verbose; i++) {
         const sim_line *l = &t->file->sheets[sheet].lines[i];
-        if (w->fates[i] != SAME) {
-            sim_say(t->s, "  row %u %s: %u.%u code %u nid %u name %u born %u class %u", i + 2,
-                    names[w->fates[i]], l->uid, l->note, l->code, l->nid, l->name, l->born,
-                    l->class_);
-        }
-    }
-    for (uint32_t i = 0; i < t->ledger->n[sheet] && t->s->verbose; i++) {
-        const sim_line *l = &t->ledger->entries[sheet][i].line;
-        if (w->gone[i]) {
-            sim_say(t->s, "  gone: %u.%u code %u nid %u name %u class %u", l->uid, l->note, l->code,
-                    l->nid, l->name, l->class_);
-        }
+        sim_say(t->s, "  row %u %s: %u.%u code %u nid %u name %u class %u", i + 2,
+                names[t->of[sheet].fates[i]], l->uid, l->note, l->code, l->nid, l->name, l->class_);
     }
 }
 
@@ -414,8 +413,8 @@ static void compare(taking *t, uint32_t sheet)
     const lth_upload *said = &t->report->upload;
     if (said->tables[sheet].fault != w->kind) {
         wrong(t, sheet, "guards ask when they should", said->tables[sheet].fault, w->kind);
-    } else if (said->tables[sheet].gone != w->n_gone && !t->file->half_done) {
-        wrong(t, sheet, "what is missing is counted", said->tables[sheet].gone, w->n_gone);
+    } else if (said->tables[sheet].gone != w->told_gone && !t->file->half_done) {
+        wrong(t, sheet, "what is missing is counted", said->tables[sheet].gone, w->told_gone);
     } else if (said->tables[sheet].old != w->n_old && !t->file->half_done) {
         wrong(t, sheet, "what went back is counted", said->tables[sheet].old, w->n_old);
     } else if (said->tables[sheet].rows != t->file->sheets[sheet].n) {

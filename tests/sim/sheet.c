@@ -35,6 +35,19 @@ bool sim_line_leads(uint32_t sheet, const sim_line *a, const sim_line *b)
            (name && named(a) && named(b) && a->born == b->born && a->class_ == b->class_);
 }
 
+sim_line sim_line_keys(const sim_line *before, const sim_line *line)
+{
+    sim_line out = *before;
+    out.code = line->code != 0 ? line->code : before->code;
+    out.nid = line->nid != 0 ? line->nid : before->nid;
+    if (named(line)) {
+        out.name = line->name;
+        out.born = line->born;
+        out.class_ = line->class_;
+    }
+    return out;
+}
+
 /* ---- cells ---- */
 
 /* Marks as in source.c; whose line it is stands behind the school that hands it in. */
