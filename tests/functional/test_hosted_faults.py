@@ -291,7 +291,8 @@ def test_the_hosts_store_is_full(hosted):
     world = hosted(*codes, limits={"store_mib": 16}).start()
     uploads = Uploads(world, codes, 450)
     while not world.host.row("node")["full"]:
-        uploads.hand_in_all()
+        for _ in range(4):
+            uploads.hand_in_all()
         kit.wait_until(lambda: world.host.row("node")["full"] or not uploads.waiting(), world.host.log_tail)
     assert "KHO ĐẦY" in world.host.cli("status").stdout and world.host.cli("status", "--check").returncode == 1
     uploads.hand_in_all()
