@@ -84,7 +84,7 @@ static void change(sim_clerk *c, uint32_t school)
         one->class_ = twin ? one->class_ : any_class(c);
         break;
     case 3: /* the ministry gave a code */
-        if (one->temporary != 0 && !twin) {
+        if (one->temporary != 0) {
             one->code = school * 1000 + ++c->last_code;
             one->temporary = 0;
         }

@@ -325,6 +325,19 @@ static void watch_credit(sim *s, const sim_node *node, const lth_frame *frame)
     }
 }
 
+/* A pupil of another school goes up only when a file with it was taken. */
+static void watch_owner(sim *s, const sim_school *school, const lth_record_view *view)
+{
+    const lth_group_view *note = view->form != LTH_FORM_LEAF ? lth_record_group(view, 3) : NULL;
+    uint32_t uid, version;
+    if (school->clerk != NULL && note != NULL && note->shown && view->header.op != LTH_OP_DELETE &&
+        sim_note_read(note->value, &uid, &version) && uid / 1000 != school->index &&
+        !school->clerk->admitted[uid / 1000]) {
+        sim_fail(s, SIM_CORRECTNESS, "no other school's pupil goes up while a guard waits",
+                 "school %u pupil %u", school->index, uid);
+    }
+}
+
 static void show_record(const sim *s, const lth_batch_header *h, const lth_record_view *view)
 {
     const lth_group_view *name = lth_record_group(view, 2), *natural = lth_record_group(view, 1);
@@ -381,6 +394,7 @@ void sim_watch_delivery(sim *s, sim_node *node, const sim_in *in, const lth_fram
     while (school != NULL && lth_rd_left(&rd) > 0 &&
            lth_record_parse(&view, &rd) == LTH_REFUSE_none) {
         watch_deletion(s, node, school, frame->batch.body, &view);
+        watch_owner(s, school, &view);
         show_record(s, &h, &view);
     }
 }
