@@ -136,6 +136,8 @@ bool sim_line_same(const sim_line *a, const sim_line *b);
 bool sim_line_found(uint32_t sheet, const sim_line *line);
 /** Keys of a record after this line: an empty cell takes none away. */
 sim_line sim_line_keys(const sim_line *before, const sim_line *line);
+/** Does the best key of the line lead to these? */
+bool sim_line_best(const sim_line *keys, const sim_line *line);
 /** Does any key of one lead to the other? */
 bool sim_line_leads(uint32_t sheet, const sim_line *a, const sim_line *b);
 /** Owner, number and version in values of a record; false: not shown. */

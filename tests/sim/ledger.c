@@ -91,7 +91,7 @@ static bool ended_since(const taking *t, uint32_t sheet, const sim_line *line)
     bool yes = false;
     for (uint32_t i = 0; i < t->ledger->n[sheet]; i++) {
         const sim_entry *e = &t->ledger->entries[sheet][i];
-        bool known = same_first_key(&e->first, line) || same_first_key(&e->keys, line);
+        bool known = same_first_key(&e->first, line) || sim_line_best(&e->keys, line);
         yes = yes || (!e->live && e->line.uid == line->uid && known && newer(t, e));
     }
     return yes;

@@ -48,6 +48,11 @@ sim_line sim_line_keys(const sim_line *before, const sim_line *line)
     return out;
 }
 
+bool sim_line_best(const sim_line *keys, const sim_line *line)
+{
+    return line->code != 0 ? keys->code == line->code : line->nid != 0 && keys->nid == line->nid;
+}
+
 /* ---- cells ---- */
 
 /* Marks as in source.c; whose line it is stands behind the school that hands it in. */
