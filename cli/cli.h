@@ -104,6 +104,7 @@ int lth_cli_source_check(const lth_cli *cli);
 int lth_cli_scan(const lth_cli *cli);
 int lth_cli_source_confirm(const lth_cli *cli);
 int lth_cli_source_withdraw(const lth_cli *cli);
+int lth_cli_source_resync(const lth_cli *cli);
 int lth_cli_upload_list(const lth_cli *cli);
 int lth_cli_upload_show(const lth_cli *cli);
 int lth_cli_upload_receipt(const lth_cli *cli);

@@ -418,3 +418,8 @@ int lth_cli_source_withdraw(const lth_cli *cli)
 {
     return cli->argc != 2 ? lth_cli_usage(cli) : say_act(cli, "withdraw", NULL, cli->argv[1]);
 }
+
+int lth_cli_source_resync(const lth_cli *cli)
+{
+    return cli->argc != 2 ? lth_cli_usage(cli) : say_act(cli, "resync", NULL, cli->argv[1]);
+}

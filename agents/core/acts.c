@@ -105,6 +105,25 @@ static lth_err decide(agent_ctx *c, const lth_agent_act *act)
     return err == LTH_OK && !confirm && act->upload != 0 ? decide_upload(c, act->upload) : err;
 }
 
+/* ---- a snapshot ---- */
+
+static lth_err resync(agent_ctx *c, const lth_agent_act *act)
+{
+    bool any = true;
+    if (!enter_table(c, act->dataset)) {
+        return LTH_OK;
+    }
+    lth_err err = c->table->kept ? lth_agent__map_any(c, &any) : LTH_OK;
+    if (err != LTH_OK || !any) {
+        return err;
+    }
+    c->school->head.resync = true;
+    c->school->head_dirty = true;
+    c->table->due = c->now.mono;
+    err = lth_agent__resync_mark(c, RESYNC_DUE);
+    return err == LTH_OK && c->table->kept ? lth_agent__state_resync(c) : err;
+}
+
 /* ---- records ---- */
 
 static void unknown_record(const agent_ctx *c)
@@ -192,6 +211,9 @@ lth_err lth_agent__on_act(agent_ctx *c, const lth_agent_act *act)
             break;
         case LTH_ACT_ANSWER:
             err = answer(c, act);
+            break;
+        case LTH_ACT_RESYNC:
+            err = resync(c, act);
             break;
         case LTH_ACT_ACCEPT:
             err = accept(c, act);

@@ -226,6 +226,9 @@ typedef enum lth_agent_act_kind {
     LTH_ACT_WITHDRAW = 2, /**< Not: the records stay. */
     LTH_ACT_ANSWER = 3,   /**< This row is that record (or a new one). */
     LTH_ACT_ACCEPT = 4,   /**< A warning is right as it is. */
+    LTH_ACT_RESYNC =
+        5, /**< What the source has now, of files what was kept of them, is all there
+              is: a snapshot ends everything else. Not of files that brought nothing. */
 } lth_agent_act_kind;
 typedef struct lth_agent_act {
     lth_agent_act_kind kind;

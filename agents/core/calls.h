@@ -99,7 +99,10 @@ lth_err lth_agent__defer(agent_ctx *c, agent_defer why, bool *room);
 /** The loaded row is new: until the guards are weighed. One without place counts as spilled, or is
  * to be taken at once (*waits false) when a person confirmed that many. */
 lth_err lth_agent__defer_new(agent_ctx *c, bool *waits);
-/** At the end of a table, before the sweep: rows that moved on free their old natural keys; in a
+/** At the end of a table rows that wait for the rest of it, until the step is full; *done at the
+ * end. */
+lth_err lth_agent__defer_match(agent_ctx *c, bool *done);
+/** Then, before the sweep: rows that moved on free their old natural keys; in a
  * clean scan a new key takes the record of one that is gone. */
 lth_err lth_agent__defer_aliases(agent_ctx *c);
 /** Rows that went back, if they may, free theirs. */

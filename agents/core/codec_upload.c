@@ -249,5 +249,5 @@ bool lth_agent_act_decode(lth_agent_act *out, lth_slice value)
     out->rule = lth_rd16(&rd);
     out->by = read_slice(&rd);
     out->reason = read_slice(&rd);
-    return lth_rd_done(&rd) && out->kind >= LTH_ACT_CONFIRM && out->kind <= LTH_ACT_ACCEPT;
+    return lth_rd_done(&rd) && out->kind >= LTH_ACT_CONFIRM && out->kind <= LTH_ACT_RESYNC;
 }

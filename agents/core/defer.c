@@ -189,12 +189,22 @@ static lth_err match(agent_ctx *c, agent_deferred *one)
     return err == LTH_OK ? lth_agent__match_row(c, true) : err;
 }
 
+lth_err lth_agent__defer_match(agent_ctx *c, bool *done)
+{
+    agent_scan *scan = c->scan;
+    lth_err err = LTH_OK;
+    while (scan->unmatched != NULL && err == LTH_OK && !lth_agent_step_full(c->self)) {
+        agent_deferred *one = scan->unmatched;
+        err = one->why == DEFER_MATCH && scan->clean ? match(c, one) : LTH_OK;
+        scan->unmatched = one->next;
+    }
+    *done = scan->unmatched == NULL;
+    return err;
+}
+
 lth_err lth_agent__defer_aliases(agent_ctx *c)
 {
     lth_err err = LTH_OK;
-    for (agent_deferred *d = c->scan->deferred; d != NULL && err == LTH_OK; d = d->next) {
-        err = d->why == DEFER_MATCH && c->scan->clean ? match(c, d) : LTH_OK;
-    }
     for (agent_deferred *d = c->scan->deferred; d != NULL && err == LTH_OK; d = d->next) {
         err = d->why == DEFER_NATURAL ? release(c, d) : LTH_OK;
     }

@@ -169,7 +169,7 @@ typedef struct agent_guard {
 
 /** One table of a round under way. */
 typedef struct agent_scan {
-    enum { SCAN_READING, SCAN_SWEEPING, SCAN_SETTLING } state;
+    enum { SCAN_READING, SCAN_MATCHING, SCAN_SWEEPING, SCAN_SETTLING } state;
     bool read;   /**< TABLE_END came; of a file, the rest is done at the round's end. */
     bool absent; /**< The file does not hold this table. */
     bool never_ends;
@@ -188,9 +188,11 @@ typedef struct agent_scan {
     agent_seen scopes; /**< complete_for of the rows seen. */
     agent_seen blind;  /**< complete_for of rows that may be anybody's: nothing of these ends. */
     agent_seen spared; /**< What a question is about does not end. */
+    agent_seen names;  /**< Values looked at for questions; where: whose holders are left. */
     agent_seen claimed, contested; /**< Wanted as another row's old self; by more than one. */
     lth_arena *deferred_arena;
     agent_deferred *deferred, **deferred_end;
+    agent_deferred *unmatched; /**< SCAN_MATCHING: of them, the first not looked at again. */
     agent_set gone, old;
     agent_set newcomers; /**< Hashes of the rows: they have no handle yet. */
     agent_guard guards[GUARDS];

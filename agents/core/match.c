@@ -16,6 +16,8 @@ typedef enum verdict {
     VERDICT_FOUND,
     VERDICT_REKEY, /**< Found, but a better key differs: the same record unless its own row is here.
                     */
+    VERDICT_LONE,  /**< Found by the name, and the row has a better key, the record none: likewise.
+                    */
     VERDICT_NAME,  /**< Only by its first term: new if all these have rows of their own here. */
     VERDICT_ASK,
 } verdict;
@@ -194,34 +196,73 @@ static void add(candidates *list, const uint8_t key[PRINT_SIZE])
     }
 }
 
-/* Records that have the row's values in this place. @p unseen: only those without a row of their
- * own so far, and none of them ends. */
-static lth_err find(agent_ctx *c, uint32_t place, bool unseen, candidates *out)
+/* Handles of one value of a place in their order; *handle NULL: there are no more. */
+static lth_err step(lth_cursor *cursor, lth_slice from, bool first, const uint8_t **handle)
+{
+    lth_slice key = {0}, value;
+    lth_err err =
+        first ? lth_cursor_seek(cursor, from, &key, &value) : lth_cursor_next(cursor, &key, &value);
+    bool one =
+        err == LTH_OK && key.n == ENTRY_SIZE && memcmp(key.p, from.p, ENTRY_SIZE - PRINT_SIZE) == 0;
+    *handle = one ? key.p + ENTRY_SIZE - PRINT_SIZE : NULL;
+    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+}
+
+/* Records that have the row's values in this place; no further ones than make too many. */
+static lth_err find(agent_ctx *c, uint32_t place, candidates *out)
 {
     uint8_t from[ENTRY_SIZE];
     lth_slice seek = entry_key(c, from, place, c->self->row.prints.of[place], NOBODY);
+    const uint8_t *handle = NULL;
     lth_cursor *cursor;
-    lth_slice key, value;
     lth_err err = lth_cursor_open(c->txn, LTH_A_match, &cursor);
     if (err != LTH_OK) {
         return err;
     }
-    err = lth_cursor_seek(cursor, seek, &key, &value);
-    while (err == LTH_OK && key.n == ENTRY_SIZE &&
-           memcmp(key.p, from, ENTRY_SIZE - PRINT_SIZE) == 0) {
-        const uint8_t *handle = key.p + ENTRY_SIZE - PRINT_SIZE;
-        bool seen = unseen && lth_agent__seen_has(&c->scan->seen, handle);
-        if (!seen) {
-            add(out, handle);
-        }
-        if (unseen && !seen && lth_agent__seen_add(&c->scan->spared, handle) == SEEN_NOMEM) {
-            err = LTH_E_NOMEM;
-            break;
-        }
-        err = lth_cursor_next(cursor, &key, &value);
+    err = step(cursor, seek, true, &handle);
+    while (err == LTH_OK && handle != NULL && out->n <= CANDIDATES_MAX) {
+        add(out, handle);
+        err = step(cursor, seek, false, &handle);
     }
     lth_cursor_close(&cursor);
-    return err == LTH_E_NOT_FOUND ? LTH_OK : err;
+    return err;
+}
+
+/* At the end of a table: those without a row of their own, and none of them ends. All of a value
+ * are spared when it is looked at first; later only as many are looked at as make too many, from
+ * the first that is left, since who has a row keeps it. */
+static lth_err find_unseen(agent_ctx *c, uint32_t place, candidates *out)
+{
+    agent_scan *scan = c->scan;
+    const uint8_t *print = c->self->row.prints.of[place], *handle = NULL;
+    uint8_t from[ENTRY_SIZE];
+    agent_seen_add before = lth_agent__seen_add(&scan->names, print);
+    if (before == SEEN_NOMEM) {
+        return LTH_E_NOMEM;
+    }
+    agent_where *left = lth_agent__seen_where(&scan->names, print); /* row 1: none is left */
+    lth_slice seek = entry_key(c, from, place, print, left->hash);
+    lth_cursor *cursor;
+    lth_err err = left->row == 0 ? lth_cursor_open(c->txn, LTH_A_match, &cursor) : LTH_OK;
+    if (err != LTH_OK || left->row != 0) {
+        return err;
+    }
+    bool any = false;
+    err = step(cursor, seek, true, &handle);
+    while (err == LTH_OK && handle != NULL && (before == SEEN_NEW || out->n <= CANDIDATES_MAX)) {
+        if (!lth_agent__seen_has(&scan->seen, handle)) {
+            add(out, handle);
+            err = lth_agent__seen_add(&scan->spared, handle) == SEEN_NOMEM ? LTH_E_NOMEM : err;
+            if (!any) {
+                memcpy(left->hash, handle, PRINT_SIZE);
+            }
+            any = true;
+        }
+        err = err == LTH_OK ? step(cursor, seek, false, &handle) : err;
+    }
+    left->row = err == LTH_OK && handle == NULL && !any ? 1 : 0;
+    lth_cursor_close(&cursor);
+    return err;
 }
 
 /* ---- the verdict ---- */
@@ -275,10 +316,11 @@ static lth_err compare(agent_ctx *c, uint32_t by, const uint8_t key[PRINT_SIZE],
 {
     agent_row *row = &c->self->row;
     uint32_t both = 0, differ = 0;
-    bool better = false;
+    bool better = false, lone = false;
     lth_err err = lth_agent__map_get(c, key, &row->old);
     for (uint32_t i = 0; i < c->table->mapping->n_match && err == LTH_OK; i++) {
         if (i == by || !has(&row->prints, i) || !has(&row->old.prints, i)) {
+            lone = lone || (i < by && has(&row->prints, i) && !has(&row->old.prints, i));
             continue;
         }
         bool differs = memcmp(row->prints.of[i], row->old.prints.of[i], PRINT_SIZE) != 0;
@@ -287,7 +329,10 @@ static lth_err compare(agent_ctx *c, uint32_t by, const uint8_t key[PRINT_SIZE],
         better = better || (differs && i < by);
     }
     bool swapped = both >= 2 && differ == both; /* a vendor numbered anew */
-    *out = swapped ? VERDICT_ASK : better ? VERDICT_REKEY : VERDICT_FOUND;
+    *out = swapped                                                         ? VERDICT_ASK
+           : better                                                        ? VERDICT_REKEY
+           : lone && both == 0 && c->table->mapping->match[by].n_terms > 1 ? VERDICT_LONE
+                                                                           : VERDICT_FOUND;
     return err == LTH_E_NOT_FOUND ? LTH_E_STORE_CORRUPT : err;
 }
 
@@ -299,7 +344,8 @@ static lth_err by_name(agent_ctx *c, bool unseen, candidates *list, verdict *out
     bool better = false;
     for (uint32_t i = 0; i < c->table->mapping->n_match && !better && err == LTH_OK; i++) {
         if (has(prints, LTH_MAP_KEYS_MAX + i)) {
-            err = find(c, LTH_MAP_KEYS_MAX + i, unseen, list);
+            err = unseen ? find_unseen(c, LTH_MAP_KEYS_MAX + i, list)
+                         : find(c, LTH_MAP_KEYS_MAX + i, list);
         }
         better = has(prints, i);
     }
@@ -346,6 +392,29 @@ static lth_err drop_namesakes(agent_ctx *c, uint32_t by, bool last, candidates *
     return LTH_OK;
 }
 
+/* "New" was said of the row when its code led nowhere. By now another row may have brought it. */
+static lth_err was_new(agent_ctx *c, candidates *list, verdict *out)
+{
+    const lth_mapping *mapping = c->table->mapping;
+    const agent_prints *prints = &c->self->row.prints;
+    candidates found = {.n = 0};
+    uint32_t best = 0;
+    while (best < mapping->n_match && !has(prints, best)) {
+        best++;
+    }
+    if (best == mapping->n_match || mapping->match[best].n_terms > 1) {
+        return LTH_OK;
+    }
+    lth_err err = find(c, best, &found);
+    if (err == LTH_OK && found.n == 1) {
+        verdict now;
+        err = compare(c, best, found.keys[0], &now);
+        *list = now == VERDICT_FOUND ? found : *list;
+        *out = now == VERDICT_FOUND ? now : *out;
+    }
+    return err;
+}
+
 /* The first key that finds exactly one record decides. */
 static lth_err judge(agent_ctx *c, bool last, candidates *list, verdict *out)
 {
@@ -355,12 +424,12 @@ static lth_err judge(agent_ctx *c, bool last, candidates *list, verdict *out)
     lth_err err = answered(c, out, list->keys[0], &said);
     if (err != LTH_OK || said) {
         list->n = 1;
-        return err;
+        return err == LTH_OK && *out == VERDICT_NEW ? was_new(c, list, out) : err;
     }
     for (uint32_t i = 0; i < c->table->mapping->n_match && err == LTH_OK; i++) {
         candidates found = {.n = 0};
         bool waits = false;
-        err = has(prints, i) ? find(c, i, false, &found) : LTH_OK;
+        err = has(prints, i) ? find(c, i, &found) : LTH_OK;
         err = err == LTH_OK ? drop_namesakes(c, i, last, &found, &waits) : err;
         if (err == LTH_OK && waits) {
             *list = found;
@@ -494,8 +563,9 @@ static lth_err put_off(agent_ctx *c, verdict v, const candidates *list)
     if (err != LTH_OK || !room) {
         return err == LTH_OK ? ask(c, list) : err;
     }
-    agent_seen_add claim =
-        v == VERDICT_REKEY ? lth_agent__seen_add(&c->scan->claimed, list->keys[0]) : SEEN_NEW;
+    agent_seen_add claim = v == VERDICT_REKEY || v == VERDICT_LONE
+                               ? lth_agent__seen_add(&c->scan->claimed, list->keys[0])
+                               : SEEN_NEW;
     if (claim == SEEN_TWICE) {
         claim = lth_agent__seen_add(&c->scan->contested, list->keys[0]);
     }
@@ -517,8 +587,9 @@ static lth_err act(agent_ctx *c, bool last, verdict v, const candidates *list)
     case VERDICT_FOUND:
         return take_found(c, list->keys[0], LTH_OP_STATE);
     case VERDICT_REKEY:
+    case VERDICT_LONE:
         if (last && may_rekey(c, list->keys[0])) {
-            return take_found(c, list->keys[0], LTH_OP_REKEY);
+            return take_found(c, list->keys[0], v == VERDICT_REKEY ? LTH_OP_REKEY : LTH_OP_STATE);
         }
         break;
     case VERDICT_NAME:

@@ -37,8 +37,8 @@ static void scan_free(agent_scan **scan)
 {
     if (*scan != NULL) {
         agent_scan *s = *scan;
-        agent_seen *sets[] = {&s->seen,   &s->scopes,  &s->blind,
-                              &s->spared, &s->claimed, &s->contested};
+        agent_seen *sets[] = {&s->seen,  &s->scopes,  &s->blind,    &s->spared,
+                              &s->names, &s->claimed, &s->contested};
         for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
             lth_agent__seen_fini(sets[i]);
         }
@@ -62,6 +62,7 @@ static lth_err scan_begin(agent_ctx *c)
     scan->spooling = c->table->resync == RESYNC_DUE && !c->table->kept;
     scan->judging = c->table->rejudge || round->upload != NULL;
     scan->seen.tracked = c->table->matched || round->upload != NULL;
+    scan->names.tracked = true;
     scan->never_ends =
         c->table->matched ? c->table->mapping->n_complete_for == 0 : round->upload != NULL;
     lth_err err =
@@ -108,6 +109,15 @@ static lth_err scan_end(agent_ctx *c, lth_scan_fault fault, const char *detail)
         lth_agent__fault(c, fault, detail != NULL ? detail : "");
     }
     scan->clean = scan->info.fault == LTH_SCAN_none || LTH_MUTANT(21);
+    scan->state = SCAN_MATCHING;
+    scan->unmatched = scan->deferred;
+    return LTH_OK;
+}
+
+/* Who each row is, is known. */
+static lth_err scan_weigh(agent_ctx *c)
+{
+    agent_scan *scan = c->scan;
     scan->state = SCAN_SETTLING;
     lth_err err = lth_agent__defer_aliases(c);
     err = err == LTH_OK ? lth_agent__guard(c) : err;
@@ -178,6 +188,24 @@ static lth_err scan_close(agent_ctx *c)
     c->scan = NULL;
     c->school->round->ended |= bit(c->index);
     return err;
+}
+
+/* The guards of all tables of a file are weighed before anything of it ends or is added. */
+static bool weighed(const agent_ctx *c)
+{
+    const agent_round *round = c->school->round;
+    bool all = true;
+    for (uint32_t i = 0; round->upload != NULL && i < c->school->conf->n_tables; i++) {
+        all = all && (round->scans[i] == NULL || round->scans[i]->state != SCAN_MATCHING);
+    }
+    return all;
+}
+
+static lth_err scan_match(agent_ctx *c)
+{
+    bool done;
+    lth_err err = lth_agent__defer_match(c, &done);
+    return err == LTH_OK && done ? scan_weigh(c) : err;
 }
 
 static lth_err scan_work(agent_ctx *c)
@@ -352,7 +380,15 @@ lth_err lth_agent__round_work(agent_ctx *c)
         c->index = i;
         c->table = &c->school->tables[i];
         c->scan = round->scans[i];
-        if (c->scan != NULL && c->scan->state != SCAN_READING) {
+        if (c->scan != NULL && c->scan->state == SCAN_MATCHING) {
+            err = scan_match(c);
+        }
+    }
+    for (uint32_t i = 0; weighed(c) && i < c->school->conf->n_tables && err == LTH_OK; i++) {
+        c->index = i;
+        c->table = &c->school->tables[i];
+        c->scan = round->scans[i];
+        if (c->scan != NULL && c->scan->state > SCAN_MATCHING) {
             err = scan_work(c);
         }
     }

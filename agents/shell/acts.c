@@ -13,7 +13,8 @@ static const struct {
 } KINDS[] = {{"confirm", LTH_ACT_CONFIRM},
              {"withdraw", LTH_ACT_WITHDRAW},
              {"answer", LTH_ACT_ANSWER},
-             {"accept", LTH_ACT_ACCEPT}};
+             {"accept", LTH_ACT_ACCEPT},
+             {"resync", LTH_ACT_RESYNC}};
 
 /* The request, read; what is wrong is told once. */
 typedef struct wish {
@@ -134,8 +135,8 @@ static void read_kind(wish *w)
             w->act.kind = KINDS[i].kind;
     }
     if (w->act.kind == 0)
-        refuse(w, "bad_request", "act phải là confirm, withdraw, answer hoặc accept",
-               "act must be confirm, withdraw, answer or accept");
+        refuse(w, "bad_request", "act phải là confirm, withdraw, answer, accept hoặc resync",
+               "act must be confirm, withdraw, answer, accept or resync");
 }
 
 /* ---- doing ---- */

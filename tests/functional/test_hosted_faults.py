@@ -201,6 +201,42 @@ def test_a_school_leaves_the_list_and_comes_back(hosted):
     assert world.host.row("school", org="t01")["epoch"] == 1
 
 
+def test_a_school_comes_back_from_a_database_of_its_own(hosted):
+    """Its own agent made other records of the same pupils. Only a person can say that these are no more."""
+    world = hosted("t01", "t02").start()
+    book, listed = s.Workbook("t01", pupils=20), world.host.dir / "schools.csv"
+    text, truth = listed.read_text(), s.recount(book.xlsx())
+    world.host.wait_upload("t01", world.host.hand_in("t01", "1.xlsx", book.xlsx()))
+    world.wait_holds("t01", truth)
+    own = s.School(world.country.dir / "t01.db", "t01", pupils=0, datasets=("pupil",))
+    with own.connect() as db:
+        for number, row in enumerate(book.rows, 1):
+            db.execute("INSERT INTO hoc_sinh VALUES (?, ?, ?, ?, ?, '01', NULL, NULL, 1)",
+                       (number, row["Mã học sinh"], row["Họ và tên"], row["Ngày sinh"], row["Giới tính"]))
+
+    def ids(tier):
+        return {r["key"]: r["id"] for r in tier.records("pupil", "t01") if r["state"] == "live"}
+
+    before = ids(world.bo)
+    listed.write_text(text.replace("t01\n", ""))
+    assert world.host.reload()
+    agent = world.country.agent("t01", world.so, "79", [own.entry()])
+    world.so.reload()
+    agent.start()
+    kit.wait_until(lambda: len(ids(world.bo)) == 20 and not set(ids(world.bo).values()) & set(before.values()),
+                   lambda: world.story(world.bo, "t01"))
+    agent.stop()
+    listed.write_text(text)
+    assert world.host.reload()
+    world.host.hand_in("t01", "back.xlsx", rename_first(book, "Lê Trở Về"))
+    kit.wait_until(lambda: len(world.so.ask("held_list")) == 20, lambda: world.story(world.so, "t01"))
+    world.host.cli("source", "resync", "t01", "pupil", "--by", "Sở 79", "--reason", "Trường về lại trạm")
+    wait_name(world, "t01", book, "Lê Trở Về")
+    for tier in world.tiers:
+        kit.wait_until(lambda: ids(tier) == before, lambda: world.story(tier, "t01"))
+    kit.wait_until(lambda: not world.so.ask("held_list"), lambda: world.story(world.so, "t01"))
+
+
 # ---- the page
 
 def test_a_link_in_place_of_the_pages_directory(country):

@@ -392,6 +392,57 @@ static void what_a_question_is_about_stays(void **state)
     file_world_free(&w);
 }
 
+/* A record that never had a code is found by its name; a namesake with a code may stand before the
+ * record's own row. */
+static void who_has_no_code_is_no_namesakes(void **state)
+{
+    (void)state;
+    pupil rows[] = {{"999016", NULL, "Nguyễn Bình", "01/02/2012", "6A", "2026"},
+                    {NULL, "999000000093", "Nguyễn Bình", "01/02/2012", "6A", "2026"}};
+    world *w = file_world();
+    lth_upload u = file_take(w, "1", rows + 1, 1);
+    assert_int_equal(u.tables[0].held, 1);
+    assert_int_equal(w->b.origins[0].n_records, 1);
+    rows[1].code = "999014";
+    u = file_take(w, "2", rows, 2);
+    assert_int_equal(u.tables[0].asked, 1);
+    assert_null(file_find(w, "999016"));
+    assert_non_null(file_find(w, "999014"));
+
+    /* alone in its file it is the record */
+    file_world_free(&w);
+    w = file_world();
+    rows[1].code = NULL;
+    (void)file_take(w, "1", rows + 1, 1);
+    u = file_take(w, "2", rows, 1);
+    assert_int_equal(u.tables[0].asked, 0);
+    assert_int_equal(w->b.origins[0].n_records, 1);
+    assert_non_null(file_find(w, "999016"));
+    file_world_free(&w);
+}
+
+/* The answer is of a day when the code led nowhere; by now another row brought the pupil. */
+static void an_old_answer_gives_way_to_the_code(void **state)
+{
+    (void)state;
+    pupil later = TWINS[1];
+    lth_upload_finding findings[16];
+    world *w = file_world();
+    (void)file_take(w, "1", TWINS, 2);
+    assert_int_equal(file_findings(w, 1, findings), 1);
+    file_answer(w, findings[0].row_hash, NULL); /* and the file is not read again */
+    pupil rows[] = {TWINS[0], later};
+    rows[1].nid = "999000000094";
+    rows[1].born = "03/02/2012";
+    lth_upload u = file_take(w, "2", rows, 2);
+    assert_int_equal(u.tables[0].fresh, 1);
+    assert_int_equal(file_living(w), 2);
+    u = file_take(w, "3", TWINS, 2);
+    assert_int_equal(u.tables[0].fresh, 0);
+    assert_int_equal(w->b.origins[0].n_records, 2);
+    file_world_free(&w);
+}
+
 /* He was known under a temporary code first, has left since, and an older file is read again. */
 static void who_left_under_another_code_stays_away(void **state)
 {
@@ -427,6 +478,8 @@ int main(void)
         cmocka_unit_test(a_question_answered_twice),
         cmocka_unit_test(an_empty_cell_takes_no_key_away),
         cmocka_unit_test(what_a_question_is_about_stays),
+        cmocka_unit_test(who_has_no_code_is_no_namesakes),
+        cmocka_unit_test(an_old_answer_gives_way_to_the_code),
         cmocka_unit_test(who_left_under_another_code_stays_away),
         cmocka_unit_test(an_answer_may_name_the_record),
         cmocka_unit_test(a_vendor_that_numbers_anew_is_asked),

@@ -225,6 +225,38 @@ static void an_older_store_ends_nothing(void **state)
     }
 }
 
+/* Of what an older store does not know only a person can say that it is no more. */
+static void a_person_says_that_the_files_are_all(void **state)
+{
+    (void)state;
+    world *w = file_world();
+    const lth_agent_act act = {.kind = LTH_ACT_RESYNC,
+                               .dataset = DS_F,
+                               .by = lth_slice_of("officer", 7),
+                               .reason = lth_slice_of("moved", 5)};
+    (void)file_take(w, "1", FIVE, 5);
+    lth_store *known = w->store;
+    w->store = store_of_before(w, true);
+    world_reopen(w);
+    lth_store_close(&known);
+    world_connect(w);
+    world_step(w,
+               &(lth_agent_event){.kind = LTH_AEVENT_ACT, .act = &act}); /* nothing was brought */
+    world_run(w);
+    assert_int_equal(file_living(w), 5);
+    (void)file_take(w, "2", FOUR, 4);
+    assert_int_equal(file_living(w), 5);
+    w->b.origins[0].ranges_last = 0;
+    world_step(w, &(lth_agent_event){.kind = LTH_AEVENT_ACT, .act = &act});
+    world_run(w);
+    assert_int_equal(w->b.origins[0].ranges_last, 1);
+    assert_int_equal(file_living(w), 4);
+    assert_null(file_find(w, "999003"));
+    lth_upload u = file_take(w, "3", FOUR, 4);
+    assert_int_equal(u.tables[0].same, 4);
+    file_world_free(&w);
+}
+
 /* ---- rules ---- */
 
 static void accepted_warnings_count_no_more(void **state)
@@ -401,6 +433,7 @@ int main(void)
         cmocka_unit_test(receipts_of_every_tier_reach_the_upload),
         cmocka_unit_test(a_snapshot_is_cut_without_the_file),
         cmocka_unit_test(an_older_store_ends_nothing),
+        cmocka_unit_test(a_person_says_that_the_files_are_all),
         cmocka_unit_test(accepted_warnings_count_no_more),
         cmocka_unit_test(rows_are_judged_again_when_the_rules_change),
         cmocka_unit_test(an_unreadable_cell_is_not_healed_by_rules),
