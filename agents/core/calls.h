@@ -81,6 +81,11 @@ static inline agent_upload *lth_agent__upload(const agent_ctx *c)
 lth_err lth_agent__match_prints(agent_ctx *c);
 /** Decide whose the loaded row is, and take it; @p last: at the end of the table. */
 lth_err lth_agent__match_row(agent_ctx *c, bool last);
+/** Of a new row whose values were put back (moved.c): the one record without a row that they lead
+ * to, which becomes row->key. *yes false: there is none. */
+lth_err lth_agent__match_before(agent_ctx *c, bool *yes);
+/** Take the loaded row as that record, under other keys. */
+lth_err lth_agent__match_moved(agent_ctx *c, const uint8_t key[PRINT_SIZE]);
 /** Entries of `match` that lead to this handle; either may be NULL. */
 lth_err lth_agent__match_index(agent_ctx *c, const uint8_t key[PRINT_SIZE], const agent_prints *old,
                                const agent_prints *fresh);
@@ -102,6 +107,9 @@ lth_err lth_agent__defer_new(agent_ctx *c, bool *waits);
 /** At the end of a table rows that wait for the rest of it, until the step is full; *done at the
  * end. */
 lth_err lth_agent__defer_match(agent_ctx *c, bool *done);
+/** When those of all tables of a file are known: new rows that name records by what they are called
+ * since this file are, where one is left that names them as before, that record's. */
+lth_err lth_agent__defer_follow(agent_ctx *c, bool *done);
 /** Then, before the sweep: rows that moved on free their old natural keys; in a
  * clean scan a new key takes the record of one that is gone. */
 lth_err lth_agent__defer_aliases(agent_ctx *c);
@@ -109,6 +117,13 @@ lth_err lth_agent__defer_aliases(agent_ctx *c);
 lth_err lth_agent__defer_backs(agent_ctx *c);
 /** After the sweep: the rest, until the step is full; *done at the end. */
 lth_err lth_agent__defer_settle(agent_ctx *c, bool *done);
+
+/* moved.c */
+/** The loaded row's record gets another natural key: rows of the file may name it by that. */
+lth_err lth_agent__moved_note(agent_ctx *c);
+/** Put into the loaded row's values what it names as that was called before; *yes: something was.
+ */
+lth_err lth_agent__moved_before(agent_ctx *c, bool *yes);
 
 /* absent.c */
 /** First row of a scan: which columns the file lacks. */

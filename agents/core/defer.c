@@ -202,6 +202,42 @@ lth_err lth_agent__defer_match(agent_ctx *c, bool *done)
     return err;
 }
 
+/* A new row that names a record as it is called since this file: perhaps the row of one that named
+ * it as before. */
+static lth_err follow(agent_ctx *c, agent_deferred *one)
+{
+    bool fits, yes = false;
+    uint8_t key[PRINT_SIZE];
+    const lth_cell *cells = get_cells(c, one);
+    lth_err err = lth_agent__row_load(c, cells, one->number);
+    err = err == LTH_OK ? lth_agent__row_map(c, &fits) : err;
+    err = err == LTH_OK && fits ? lth_agent__moved_before(c, &yes) : err;
+    err = err == LTH_OK && yes ? lth_agent__match_before(c, &yes) : err;
+    if (err != LTH_OK || !yes) {
+        return err;
+    }
+    memcpy(key, c->self->row.key, PRINT_SIZE);
+    one->why = DEFER_MATCH; /* dealt with */
+    err = lth_agent__row_load(c, cells, one->number);
+    return err == LTH_OK ? lth_agent__match_moved(c, key) : err;
+}
+
+lth_err lth_agent__defer_follow(agent_ctx *c, bool *done)
+{
+    agent_scan *scan = c->scan;
+    const agent_upload *upload = lth_agent__upload(c);
+    bool any = upload != NULL && upload->moved != NULL && c->table->matched && scan->clean &&
+               c->table->mapping->dataset->n_references > 0;
+    lth_err err = LTH_OK;
+    while (any && scan->unmatched != NULL && err == LTH_OK && !lth_agent_step_full(c->self)) {
+        agent_deferred *one = scan->unmatched;
+        err = one->why == DEFER_NEW ? follow(c, one) : LTH_OK;
+        scan->unmatched = one->next;
+    }
+    *done = !any || scan->unmatched == NULL;
+    return err;
+}
+
 lth_err lth_agent__defer_aliases(agent_ctx *c)
 {
     lth_err err = LTH_OK;

@@ -6,7 +6,8 @@
  * no key), with defer.c for what can only be decided when the whole table was seen, then as a
  * pending change to seal.c or, in a resync, to the spool of snapshot.c. What a complete scan did
  * not see is found by sweep.c. Sessions with the broker are link.c and resume.c; what it answers is
- * answers.c; the outbox is outbox.c. Files: upload.c, tiers.c, finding.c; state.c keeps their rows.
+ * answers.c; the outbox is outbox.c. Files: upload.c, tiers.c, finding.c; state.c keeps their rows;
+ * moved.c lets rows follow records that got another key.
  *
  * Handles. Every record of a table has a handle of 16 bytes, the key of its row in `map`: the hash
  * of its local key. Where rows are found by `match` the local key is the first complete match key
@@ -169,7 +170,13 @@ typedef struct agent_guard {
 
 /** One table of a round under way. */
 typedef struct agent_scan {
-    enum { SCAN_READING, SCAN_MATCHING, SCAN_SWEEPING, SCAN_SETTLING } state;
+    enum {
+        SCAN_READING,
+        SCAN_MATCHING,  /**< Rows that wait for the rest of the table. */
+        SCAN_FOLLOWING, /**< Rows that name records by what they are called since this file. */
+        SCAN_SWEEPING,
+        SCAN_SETTLING
+    } state;
     bool read;   /**< TABLE_END came; of a file, the rest is done at the round's end. */
     bool absent; /**< The file does not hold this table. */
     bool never_ends;
@@ -192,7 +199,7 @@ typedef struct agent_scan {
     agent_seen claimed, contested; /**< Wanted as another row's old self; by more than one. */
     lth_arena *deferred_arena;
     agent_deferred *deferred, **deferred_end;
-    agent_deferred *unmatched; /**< SCAN_MATCHING: of them, the first not looked at again. */
+    agent_deferred *unmatched; /**< MATCHING, FOLLOWING: of them, the first not looked at again. */
     agent_set gone, old;
     agent_set newcomers; /**< Hashes of the rows: they have no handle yet. */
     agent_guard guards[GUARDS];
@@ -205,6 +212,15 @@ typedef struct agent_scan {
     uint64_t lacking[8];                /**< bit per column that it lacks. */
 } agent_scan;
 
+/** A record that has another natural key than before this file. */
+typedef struct agent_moved {
+    struct agent_moved *next;
+    uint16_t dataset;
+    uint8_t print[PRINT_SIZE]; /**< Of the natural key that it has now. */
+    uint32_t n;
+    uint8_t old[]; /**< The natural key that it had. */
+} agent_moved;
+
 /** A file under way. Counts of what it changed add up over its readings. */
 typedef struct agent_upload {
     uint64_t number;
@@ -212,6 +228,8 @@ typedef struct agent_upload {
     bool repeats;  /**< An earlier file byte for byte, and others came in between. */
     bool weighs;   /**< Records of one of its tables are known: a guard may find something. */
     bool hold_new; /**< A guard of one of its tables holds the new rows of all. */
+    lth_arena *moved_arena;
+    agent_moved *moved;
     lth_upload row;
     struct {
         uint32_t index;                 /**< Of the table. */

@@ -622,3 +622,27 @@ lth_err lth_agent__match_row(agent_ctx *c, bool last)
     err = err == LTH_OK ? judge(c, last, &list, &v) : err;
     return err == LTH_OK ? act(c, last, v, &list) : err;
 }
+
+lth_err lth_agent__match_before(agent_ctx *c, bool *yes)
+{
+    agent_row *row = &c->self->row;
+    lth_err err = lth_agent__match_prints(c);
+    *yes = false;
+    for (uint32_t i = 0; i < c->table->mapping->n_match && !*yes && err == LTH_OK; i++) {
+        candidates found = {.n = 0};
+        err = has(&row->prints, i) ? find(c, i, &found) : LTH_OK;
+        *yes = err == LTH_OK && found.n == 1 && may_rekey(c, found.keys[0]);
+        memcpy(row->key, found.keys[0], *yes ? PRINT_SIZE : 0);
+    }
+    return err;
+}
+
+lth_err lth_agent__match_moved(agent_ctx *c, const uint8_t key[PRINT_SIZE])
+{
+    bool fits;
+    lth_err err = lth_agent__row_map(c, &fits);
+    err = err == LTH_OK ? lth_agent__match_prints(c) : err;
+    err = err == LTH_OK ? lth_agent__map_get(c, key, &c->self->row.old) : err;
+    LTH_ASSERT(err != LTH_OK || fits);
+    return err == LTH_OK ? take_found(c, key, LTH_OP_REKEY) : err;
+}

@@ -190,13 +190,13 @@ static lth_err scan_close(agent_ctx *c)
     return err;
 }
 
-/* The guards of all tables of a file are weighed before anything of it ends or is added. */
-static bool weighed(const agent_ctx *c)
+/* Are all tables of the file beyond this state? Those of a database go each their own way. */
+static bool all_beyond(const agent_ctx *c, int state)
 {
     const agent_round *round = c->school->round;
     bool all = true;
     for (uint32_t i = 0; round->upload != NULL && i < c->school->conf->n_tables; i++) {
-        all = all && (round->scans[i] == NULL || round->scans[i]->state != SCAN_MATCHING);
+        all = all && (round->scans[i] == NULL || (int)round->scans[i]->state > state);
     }
     return all;
 }
@@ -205,6 +205,18 @@ static lth_err scan_match(agent_ctx *c)
 {
     bool done;
     lth_err err = lth_agent__defer_match(c, &done);
+    if (err == LTH_OK && done) {
+        c->scan->state = SCAN_FOLLOWING;
+        c->scan->unmatched = c->scan->deferred;
+    }
+    return err;
+}
+
+/* Who has got another natural key is known when all tables were matched. */
+static lth_err scan_follow(agent_ctx *c)
+{
+    bool done;
+    lth_err err = lth_agent__defer_follow(c, &done);
     return err == LTH_OK && done ? scan_weigh(c) : err;
 }
 
@@ -372,25 +384,34 @@ lth_err lth_agent__on_round_event(agent_ctx *c, const lth_agent_event *event)
                                  : scan_end(c, event->fault, event->detail);
 }
 
+/* One step of a table that was read. The guards of all tables of a file are weighed before anything
+ * of it ends or is added. */
+static lth_err scan_step(agent_ctx *c)
+{
+    switch (c->scan->state) {
+    case SCAN_READING:
+        break;
+    case SCAN_MATCHING:
+        return scan_match(c);
+    case SCAN_FOLLOWING:
+        return all_beyond(c, SCAN_MATCHING) ? scan_follow(c) : LTH_OK;
+    case SCAN_SWEEPING:
+    case SCAN_SETTLING:
+        return all_beyond(c, SCAN_FOLLOWING) ? scan_work(c) : LTH_OK;
+    }
+    return LTH_OK;
+}
+
 lth_err lth_agent__round_work(agent_ctx *c)
 {
     agent_round *round = c->school->round;
+    uint32_t n = c->school->conf->n_tables;
     lth_err err = LTH_OK;
-    for (uint32_t i = 0; i < c->school->conf->n_tables && err == LTH_OK; i++) {
-        c->index = i;
-        c->table = &c->school->tables[i];
-        c->scan = round->scans[i];
-        if (c->scan != NULL && c->scan->state == SCAN_MATCHING) {
-            err = scan_match(c);
-        }
-    }
-    for (uint32_t i = 0; weighed(c) && i < c->school->conf->n_tables && err == LTH_OK; i++) {
-        c->index = i;
-        c->table = &c->school->tables[i];
-        c->scan = round->scans[i];
-        if (c->scan != NULL && c->scan->state > SCAN_MATCHING) {
-            err = scan_work(c);
-        }
+    for (uint32_t i = 0; i < n * SCAN_SETTLING && err == LTH_OK; i++) { /* once for each state */
+        c->index = i % n;
+        c->table = &c->school->tables[c->index];
+        c->scan = round->scans[c->index];
+        err = c->scan != NULL ? scan_step(c) : LTH_OK;
     }
     return err;
 }
@@ -450,6 +471,9 @@ void lth_agent__round_free(lth_agent *self, agent_school *school)
         scan_free(&school->round->scans[i]);
     }
     self->scans -= school->round->upload == NULL ? 1 : 0;
+    if (school->round->upload != NULL) {
+        lth_arena_free(&school->round->upload->moved_arena);
+    }
     free(school->round->upload);
     free(school->round);
     school->round = NULL;

@@ -246,6 +246,9 @@ lth_err lth_agent__row_store(agent_ctx *c, lth_op op, bool clash)
     if (err == LTH_OK && c->table->matched && (!row->known || op == LTH_OP_REKEY)) {
         err = lth_agent__answer_done(c);
     }
+    if (err == LTH_OK && row->known && op == LTH_OP_REKEY) {
+        err = lth_agent__moved_note(c);
+    }
     if (err != LTH_OK) {
         return err;
     }

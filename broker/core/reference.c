@@ -26,9 +26,9 @@ static bool is_there(lth_txn *txn, const uint8_t *key, size_t size, lth_err *err
     return there;
 }
 
-static uint16_t group_of(const lth_dataset *ds, uint16_t field)
+uint16_t lth_broker__group_of(const lth_dataset *ds, uint16_t field)
 {
-    for (uint32_t i = 0; i < ds->n_fields; i++) {
+    for (uint32_t i = 0; ds != NULL && i < ds->n_fields; i++) {
         if (ds->fields[i].number == field) {
             return ds->fields[i].group;
         }
@@ -60,7 +60,7 @@ static lth_err missing(look *l, uint32_t index, const lth_reference *reference, 
     o->code = LTH_REFUSE_missing_reference;
     o->rule = reference->number;
     o->field = reference->n_fields > 0 ? reference->fields[0] : 0;
-    o->group = group_of(l->row.ds, o->field);
+    o->group = lth_broker__group_of(l->row.ds, o->field);
     lth_broker__wait_for(l->self, &o->wait, LTH_WAIT_PRESENT, key, size);
     return lth_broker__natural_return(l->self, l->b, index);
 }

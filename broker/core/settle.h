@@ -46,6 +46,8 @@ lth_err lth_broker__wake_run(lth_broker *self, lth_txn *txn, lth_now now);
 /* ---- reference.c, guard.c, warn.c ---- */
 /** Merged records whose reference has no living target are held after all, or warned about. */
 lth_err lth_broker__references(lth_broker *self, broker_batch *b);
+/** Number of the group that a field is in; 0: @p ds is NULL or has no such field. */
+uint16_t lth_broker__group_of(const lth_dataset *ds, uint16_t field);
 /** Would this RANGE end more than one snapshot may? */
 lth_err lth_broker__guard(lth_broker *self, broker_batch *b, uint32_t index, bool *holds);
 lth_err lth_broker__warnings_load(lth_broker *self, lth_txn *txn);

@@ -166,16 +166,6 @@ static lth_err had_by_another(lth_broker *self, broker_batch *b, const broker_cl
     return err == LTH_E_NOT_FOUND ? LTH_OK : err;
 }
 
-static uint16_t group_of(const lth_dataset *ds, uint16_t field)
-{
-    for (uint32_t i = 0; ds != NULL && i < ds->n_fields; i++) {
-        if (ds->fields[i].number == field) {
-            return ds->fields[i].group;
-        }
-    }
-    return 0;
-}
-
 static lth_err hold(lth_broker *self, broker_batch *b, const broker_claim *claim)
 {
     const lth_unique *unique = unique_of(self, claim);
@@ -184,7 +174,7 @@ static lth_err hold(lth_broker *self, broker_batch *b, const broker_claim *claim
     o->code = LTH_REFUSE_not_unique;
     o->rule = unique->number;
     o->field = unique->fields[0];
-    o->group = group_of(lth_schema_find(self->env.schema, lth_get16(claim->key + 8)), o->field);
+    o->group = lth_broker__group_of(lth_schema_find(self->env.schema, lth_get16(claim->key + 8)), o->field);
     lth_broker__unique_wait(&o->wait, claim->key);
     return lth_broker__natural_return(self, b, claim->record);
 }

@@ -9,7 +9,7 @@ import pytest
 
 import kit
 import school as s
-from test_uploads import Hosted, counts_of
+from test_uploads import Hosted, counts_of, with_the_day_of_entry
 
 
 @pytest.fixture
@@ -38,6 +38,32 @@ def two_classes(pupils=20):
 
 def record_of(world, row):
     return next(r["id"] for r in world.bo.records("pupil", "t01") if r["key"] == row["Mã học sinh"])
+
+
+def test_enrolments_follow_a_code_that_came_late(world):
+    """Half of the pupils get their real codes: they stay who they are, and so do their enrolments."""
+    book = two_classes()
+    with_the_day_of_entry(book)
+    real = [row["Mã học sinh"] for row in book.rows]
+    for i, row in enumerate(book.rows[:10]):
+        row["Mã học sinh"] = f"TAM-{i}"
+
+    def held():  # for want of their classes, which no file has brought
+        return {r["record_id"] for r in world.so.ask("held_list") if r["dataset"] == "enrolment"}
+
+    take(world, "1.xlsx", book.xlsx())
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    kit.wait_until(lambda: len(held()) == 20, held)
+    before = held()
+    for row, code in zip(book.rows, real):
+        row["Mã học sinh"] = code
+    take(world, "2.xlsx", book.xlsx())
+    for dataset in ("pupil", "enrolment"):
+        assert counts_of(world.table("t01", "2.xlsx", dataset)) == {"rows": 20, "changed": 10, "same": 10}, dataset
+    world.wait_holds("t01", s.recount(book.xlsx()))
+    assert held() == before
+    take(world, "3.xlsx", book.xlsx())
+    assert counts_of(world.table("t01", "3.xlsx", "enrolment")) == {"rows": 20, "same": 20}
 
 
 def test_a_pupil_who_changes_class_in_two_files(world):
