@@ -174,7 +174,8 @@ static lth_err hold(lth_broker *self, broker_batch *b, const broker_claim *claim
     o->code = LTH_REFUSE_not_unique;
     o->rule = unique->number;
     o->field = unique->fields[0];
-    o->group = lth_broker__group_of(lth_schema_find(self->env.schema, lth_get16(claim->key + 8)), o->field);
+    o->group = lth_broker__group_of(lth_schema_find(self->env.schema, lth_get16(claim->key + 8)),
+                                    o->field);
     lth_broker__unique_wait(&o->wait, claim->key);
     return lth_broker__natural_return(self, b, claim->record);
 }
