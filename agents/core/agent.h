@@ -156,6 +156,7 @@ const char *lth_upload_state_name(lth_upload_state state);
 #define LTH_UPLOAD_TIERS_MAX    8u
 #define LTH_UPLOAD_TABLES_MAX   16u
 #define LTH_UPLOAD_FINDINGS_MAX 10000u /**< Kept of one upload. */
+#define LTH_UPLOADS_OPEN_MAX    32u    /**< Newest ones that may have to be read again. */
 
 typedef struct lth_upload {
     char id[LTH_UPLOAD_ID_MAX + 1]; /**< The file's name in the inbox: [A-Za-z0-9._-]. */

@@ -192,6 +192,9 @@ lth_err lth_agent__upload_begin(agent_ctx *c, const lth_agent_event *event);
 void lth_agent__upload_count(agent_ctx *c);
 lth_err lth_agent__upload_save(agent_ctx *c);
 lth_err lth_agent__upload_end(agent_ctx *c);
+/** What was sealed in this epoch and not acknowledged is void: uploads that it was of are as if
+ * their reading had been cut. */
+lth_err lth_agent__uploads_void(agent_ctx *c);
 lth_err lth_agent__upload_get(agent_ctx *c, uint64_t number, lth_upload *out);
 lth_err lth_agent__upload_put(agent_ctx *c, uint64_t number, const lth_upload *upload);
 

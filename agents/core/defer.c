@@ -103,7 +103,8 @@ lth_err lth_agent__defer_new(agent_ctx *c, bool *waits)
     bool room = scan->new_spilled == 0;
     lth_agent__set_add(&scan->newcomers, c->self->row.hash);
     lth_err err = room ? lth_agent__defer(c, DEFER_NEW, &room) : LTH_OK;
-    *waits = room || scan->guards[GUARD_NEW].state != GUARD_CONFIRMED;
+    const agent_guard *said = &scan->guards[GUARD_NEW];
+    *waits = room || said->state != GUARD_CONFIRMED || scan->newcomers.n > said->set.n;
     if (!room && *waits) {
         scan->new_spilled++;
         scan->info.waiting++;

@@ -147,16 +147,21 @@ static bool same_or_smaller(const agent_set *set, const agent_set *than)
 
 typedef enum outcome { GO, PASS_OVER, ASK } outcome;
 
-/* Nothing of this kind was found now. Of a file the word about it stands, and what it lacked when
- * it was the newest is what a person is asked about. */
+/* Nothing of this kind was found now. A scan that broke off does not know, and of a file what it
+ * lacked when it was the newest is what a person is asked about. */
 static lth_err forget(agent_ctx *c, agent_guard *guard, outcome *out)
 {
     const agent_upload *upload = lth_agent__upload(c);
+    bool knows = c->scan->clean && (upload == NULL || upload->number == c->school->uploads);
     if (guard->state == GUARD_NONE) {
         return LTH_OK;
     }
-    if (guard->state == GUARD_HELD && upload != NULL && upload->number < c->school->uploads) {
+    if (guard->state == GUARD_HELD && !knows) {
         *out = ASK;
+        return LTH_OK;
+    }
+    if (!c->scan->clean) {
+        *out = guard->state == GUARD_WITHDRAWN ? PASS_OVER : GO;
         return LTH_OK;
     }
     *guard = (agent_guard){.state = GUARD_NONE};
@@ -291,11 +296,11 @@ lth_err lth_agent__guard(agent_ctx *c)
     tally t = {.seen = 0};
     scan->info.old = scan->old.n;
     lth_err err = weigh_old(c, &of[GUARD_OLD]);
-    if (err == LTH_OK && scan->clean) {
-        err = count(c, &t);
-    }
+    err = err == LTH_OK ? count(c, &t) : err;
     if (err == LTH_OK && scan->clean && !scan->never_ends) {
         err = weigh_gone(c, &t, &of[GUARD_GONE]);
+    } else if (err == LTH_OK && !scan->clean) {
+        err = forget(c, &scan->guards[GUARD_GONE], &of[GUARD_GONE]);
     }
     if (err == LTH_OK) {
         err = weigh_new(c, &t, &of[GUARD_NEW]);

@@ -218,6 +218,7 @@ static lth_err begin_epoch(agent_ctx *c, const lth_grant *grant)
     const uint64_t ours = head->at.seq;
     bool older;
     lth_err err = is_older(c, &grant->closes, &older);
+    err = err == LTH_OK && older ? lth_agent__uploads_void(c) : err;
     err = err == LTH_OK ? lth_agent__outbox_drop_before(c, grant->epoch) : err;
     head->at = (lth_position){.epoch = grant->epoch, .seq = 0};
     memcpy(head->at.hash, grant->closes.hash, LTH_HASH_SIZE);

@@ -321,3 +321,24 @@ lth_err lth_agent__upload_end(agent_ctx *c)
     err = err == LTH_OK ? lth_agent__upload_put(c, upload->number, row) : err;
     return err == LTH_OK ? prune(c) : err;
 }
+
+lth_err lth_agent__uploads_void(agent_ctx *c)
+{
+    const lth_agent_head *head = &c->school->head;
+    uint64_t newest = c->school->uploads;
+    lth_upload *upload = newest > 0 ? malloc(sizeof *upload) : NULL;
+    lth_err err = newest > 0 && upload == NULL ? LTH_E_NOMEM : LTH_OK;
+    for (uint64_t n = newest; n > 0 && newest - n < LTH_UPLOADS_OPEN_MAX && err == LTH_OK; n--) {
+        err = lth_agent__upload_get(c, n, upload);
+        bool dealt = err == LTH_OK &&
+                     (upload->state == LTH_UPLOAD_DONE || upload->state == LTH_UPLOAD_WAITING);
+        if (dealt && upload->head.epoch == head->at.epoch && upload->head.seq > head->acked.seq) {
+            upload->state = LTH_UPLOAD_READING;
+            upload->n_tiers = 0;
+            err = lth_agent__upload_put(c, n, upload);
+        }
+        err = err == LTH_E_NOT_FOUND ? LTH_OK : err;
+    }
+    free(upload);
+    return err;
+}

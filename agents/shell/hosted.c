@@ -7,12 +7,11 @@
 
 #include "agents/shell/engine.h"
 
-#define LOOK_EVERY   LTH_MONO_S(1)
-#define PRUNE_EVERY  LTH_MONO_S(30)
-#define DELAY_FIRST  LTH_MONO_S(2)
-#define DELAY_MOST   LTH_MONO_S(300)
-#define RECOVER_LAST 8u /* uploads of a school that may have been under way */
-#define DAY_MS       UINT64_C(86400000)
+#define LOOK_EVERY  LTH_MONO_S(1)
+#define PRUNE_EVERY LTH_MONO_S(30)
+#define DELAY_FIRST LTH_MONO_S(2)
+#define DELAY_MOST  LTH_MONO_S(300)
+#define DAY_MS      UINT64_C(86400000)
 
 /* ---- start and stop ---- */
 
@@ -87,7 +86,7 @@ static lth_err recover_school(lth_engine *self, lth_txn *txn, uint32_t school)
     memcpy(key, org->b, 16);
     memset(key + 16, 0xFF, 8);
     lth_err err = lth_cursor_open(txn, LTH_A_upload, &cursor);
-    for (uint32_t i = 0; !err && i < RECOVER_LAST; i++) {
+    for (uint32_t i = 0; !err && i < LTH_UPLOADS_OPEN_MAX; i++) {
         err = lth_cursor_before(cursor, lth_slice_of(key, sizeof key), &found, &value);
         if (err || found.n != sizeof key || memcmp(found.p, org->b, 16) != 0)
             break;
@@ -206,6 +205,23 @@ static bool has_work(const lth_post *post)
     return work;
 }
 
+/* With a new epoch what was not acknowledged may be void: its files are read again. */
+static void look_at_epoch(lth_engine *self, lth_post *post)
+{
+    lth_txn *txn = NULL;
+    lth_agent_school_info info;
+    if (post->school == LTH_POST_CARRIER)
+        return;
+    lth_agent_school_info_of(self->core, post->school, &info);
+    if (info.head.at.epoch == post->epoch)
+        return;
+    lth_err err = lth_store_begin(self->store, false, &txn);
+    err = err ? err : recover_school(self, txn, post->school);
+    if (txn != NULL)
+        lth_store_abort(&txn);
+    post->epoch = err ? post->epoch : info.head.at.epoch;
+}
+
 static void look(lth_engine *self)
 {
     uint64_t now_ms = lth_platform_now().wall_ms;
@@ -214,6 +230,7 @@ static void look(lth_engine *self)
     for (uint32_t i = 0; i < hosted->n_posts; i++) {
         lth_post *post = &hosted->posts[i];
         bool missing = post->inbox.missing;
+        look_at_epoch(self, post);
         if (!post->reading && lth_inbox_look(&post->inbox, now_ms) && post->inbox.missing &&
             !missing)
             lth_log_text(&self->log, LTH_LEVEL_WARN, "inbox_missing", "path", post->inbox.path);

@@ -32,7 +32,13 @@ static int open_kept(const char *inbox, bool make)
     if (dir >= 0 && kept < 0 && errno == ENOENT && make && mkdirat(dir, KEPT, 0750) == 0)
         kept = openat(dir, KEPT, DIR_FLAGS);
     int why = errno;
+    struct stat st;
     close_fd(dir);
+    if (kept >= 0 && (fstat(kept, &st) != 0 || st.st_uid != geteuid())) {
+        close_fd(kept); /* whoever owns the inbox put his own in its place */
+        kept = -1;
+        why = EPERM;
+    }
     errno = why;
     return kept;
 }

@@ -141,6 +141,8 @@ static bool is_spared(void *ctx, const char *name)
 static void prune(const lth_view *self, uint32_t i)
 {
     keeping k = {.view = self, .school = self->school_of[i]};
+    if (self->engine->hosted.replays > 0)
+        return; /* they are still to be read again */
     k.upload = malloc(sizeof *k.upload);
     if (k.upload != NULL && lth_store_begin(self->engine->store, false, &k.txn) == LTH_OK) {
         lth_delivery_prune(inbox_of(self, i),

@@ -233,6 +233,37 @@ static void the_database_of_another_school(void **state)
     world_free(&w);
 }
 
+/* A scan that broke off, or has two rows of one key, does not know what is gone: the guard stands,
+ * and so does a person's word. */
+static void a_bad_reading_lets_nothing_in(void **state)
+{
+    (void)state;
+    table ours;
+    row theirs[MANY + 1];
+    char text[MANY][12];
+    world *w = loaded(&ours);
+    for (uint32_t i = 0; i < MANY; i++) {
+        (void)snprintf(text[i], sizeof text[i], "9997%02u", i);
+        theirs[i] = (row){text[i], text[i], "other", "1"};
+    }
+    theirs[MANY] = theirs[0]; /* the same key twice */
+    world_scan(w, 0, 0, theirs, MANY + 1, LTH_SCAN_none);
+    assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_duplicate_key);
+    assert_int_equal(world_info(w, 0, 0).waiting, MANY);
+    expect_records(w, 0, DS_A, ours.rows, MANY);
+    world_scan(w, 0, 0, theirs, MANY, LTH_SCAN_none);
+    assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_mass_deletion);
+    world_scan(w, 0, 0, theirs, MANY / 2, LTH_SCAN_incomplete);
+    expect_records(w, 0, DS_A, ours.rows, MANY);
+    world_act(w, 0, LTH_ACT_CONFIRM, DS_A);
+    world_scan(w, 0, 0, theirs, 0, LTH_SCAN_unreachable);
+    expect_records(w, 0, DS_A, ours.rows, MANY);
+    world_scan(w, 0, 0, theirs, MANY, LTH_SCAN_none);
+    assert_int_equal(world_info(w, 0, 0).fault, LTH_SCAN_none);
+    expect_records(w, 0, DS_A, theirs, MANY);
+    world_free(&w);
+}
+
 static void a_few_rows_may_go_back(void **state)
 {
     (void)state;
@@ -389,6 +420,7 @@ int main(void)
         cmocka_unit_test(an_empty_table_waits_in_any_number),
         cmocka_unit_test(a_restored_source_waits_with_its_new_rows),
         cmocka_unit_test(the_database_of_another_school),
+        cmocka_unit_test(a_bad_reading_lets_nothing_in),
         cmocka_unit_test(a_few_rows_may_go_back),
         cmocka_unit_test(rows_that_go_back_free_their_natural_keys),
         cmocka_unit_test(more_than_can_be_put_off),

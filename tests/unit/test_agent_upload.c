@@ -225,6 +225,34 @@ static void an_older_store_ends_nothing(void **state)
     }
 }
 
+/* Dealt with by the older store before the broker could say so: its batches are void, it is not. */
+static void what_an_older_store_sealed_is_read_again(void **state)
+{
+    (void)state;
+    world *w = file_world();
+    (void)file_take(w, "1", FOUR, 4);
+    lth_store *older = store_of_before(w, false);
+    (void)file_take(w, "2", FIVE, 5);
+    lth_store *newer = w->store;
+    w->store = older;
+    world_reopen(w);
+    lth_store_close(&newer);
+    pupil rows[5];
+    memcpy(rows, FIVE, sizeof rows);
+    rows[0].born = "11/11/2012";
+    assert_true(file_read(w, "3", rows, 5)); /* the line is down */
+    assert_int_equal(file_upload(w, 2).state, LTH_UPLOAD_DONE);
+    world_connect(w);
+    world_run(w);
+    assert_int_equal(file_upload(w, 1).state, LTH_UPLOAD_DONE);
+    assert_int_equal(file_upload(w, 2).state, LTH_UPLOAD_READING);
+    (void)file_take(w, "3", rows, 5);
+    assert_int_equal(lth_agent_upload_number(w->agent, 0), 2);
+    assert_int_equal(file_upload(w, 2).state, LTH_UPLOAD_DONE);
+    assert_int_equal(file_living(w), 5);
+    file_world_free(&w);
+}
+
 /* Of what an older store does not know only a person can say that it is no more. */
 static void a_person_says_that_the_files_are_all(void **state)
 {
@@ -433,6 +461,7 @@ int main(void)
         cmocka_unit_test(receipts_of_every_tier_reach_the_upload),
         cmocka_unit_test(a_snapshot_is_cut_without_the_file),
         cmocka_unit_test(an_older_store_ends_nothing),
+        cmocka_unit_test(what_an_older_store_sealed_is_read_again),
         cmocka_unit_test(a_person_says_that_the_files_are_all),
         cmocka_unit_test(accepted_warnings_count_no_more),
         cmocka_unit_test(rows_are_judged_again_when_the_rules_change),
