@@ -8,12 +8,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agents/shell/dir.h"
+
 #include "lth/conf.h"
 
 #define KEPT       ".kept"
 #define RUN        ".run"
 #define STATE      ".state"
-#define DIR_FLAGS  (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
 #define NAME_SIZE  (LTH_VIEW_NAME_MAX + 16u)
 #define KEPT_MOST  4096u
 #define DEPTH_MOST 16u
@@ -23,21 +24,15 @@ static lth_err say(lth_diag *diag, const char *path, const char *name)
     return lth_fail(diag, LTH_E_IO, "%s/%s: %s", path, name, strerrordesc_np(errno));
 }
 
-static void close_fd(int fd)
-{
-    if (fd >= 0)
-        (void)close(fd);
-}
-
 /* ---- the directory of a reading ---- */
 
 /* All in it, and then itself. It has no directories, unless the process that wrote it made some. */
 static void remove_tree(int dir, const char *name, uint32_t depth)
 {
-    int fd = openat(dir, name, DIR_FLAGS);
+    int fd = openat(dir, name, LTH_DIR_FLAGS);
     DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
     if (list == NULL) {
-        close_fd(fd);
+        lth_dir_close(fd);
         return;
     }
     for (const struct dirent *e; (e = readdir(list)) != NULL;) {
@@ -56,10 +51,10 @@ static void remove_run(int dir, const char *name)
 
 static void remove_all(int dir)
 {
-    int fd = openat(dir, ".", DIR_FLAGS);
+    int fd = openat(dir, ".", LTH_DIR_FLAGS);
     DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
     if (list == NULL) {
-        close_fd(fd);
+        lth_dir_close(fd);
         return;
     }
     for (const struct dirent *e; (e = readdir(list)) != NULL;) {
@@ -73,7 +68,7 @@ static void remove_all(int dir)
 void lth_delivery_clear(const char *dir, const char *view)
 {
     char name[NAME_SIZE];
-    int fd = open(dir, DIR_FLAGS);
+    int fd = open(dir, LTH_DIR_FLAGS);
     if (fd < 0)
         return;
     (void)snprintf(name, sizeof name, "%s" RUN, view != NULL ? view : "");
@@ -81,7 +76,7 @@ void lth_delivery_clear(const char *dir, const char *view)
         remove_run(fd, name);
     else
         remove_all(fd);
-    close_fd(fd);
+    lth_dir_close(fd);
 }
 
 lth_err lth_delivery_begin(const char *dir, const char *view, char *out, size_t size,
@@ -94,12 +89,12 @@ lth_err lth_delivery_begin(const char *dir, const char *view, char *out, size_t 
         return lth_fail(diag, LTH_E_IO, "%s: đường dẫn quá dài / path too long", dir);
     if (mkdir(dir, 0700) != 0 && errno != EEXIST)
         return say(diag, dir, "");
-    int fd = open(dir, DIR_FLAGS);
+    int fd = open(dir, LTH_DIR_FLAGS);
     if (fd >= 0)
         remove_run(fd, name);
     if (fd < 0 || mkdirat(fd, name, 0700) != 0)
         err = say(diag, dir, name);
-    close_fd(fd);
+    lth_dir_close(fd);
     return err;
 }
 
@@ -112,7 +107,7 @@ lth_err lth_delivery_take(const char *run, uint32_t number, uint64_t most, lth_i
     char name[NAME_SIZE];
     lth_err err = LTH_OK;
     (void)snprintf(name, sizeof name, "%u", number);
-    int dir = open(run, DIR_FLAGS);
+    int dir = open(run, LTH_DIR_FLAGS);
     int fd = dir >= 0 ? openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
     if (fd < 0 || fstat(fd, &st) != 0)
         err = say(diag, run, name);
@@ -121,17 +116,17 @@ lth_err lth_delivery_take(const char *run, uint32_t number, uint64_t most, lth_i
     else
         *out = (lth_inbox_taken){.fd = fd, .bytes = (uint64_t)st.st_size};
     if (err)
-        close_fd(fd);
-    close_fd(dir);
+        lth_dir_close(fd);
+    lth_dir_close(dir);
     return err;
 }
 
 static bool is_there(const char *dir, const char *below, const char *name)
 {
-    int fd = open(dir, DIR_FLAGS), in = fd >= 0 ? openat(fd, below, DIR_FLAGS) : -1;
+    int fd = open(dir, LTH_DIR_FLAGS), in = fd >= 0 ? openat(fd, below, LTH_DIR_FLAGS) : -1;
     bool there = in >= 0 && faccessat(in, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    close_fd(in);
-    close_fd(fd);
+    lth_dir_close(in);
+    lth_dir_close(fd);
     return there;
 }
 
@@ -150,14 +145,14 @@ lth_err lth_delivery_put(const char *run, uint32_t number, const char *inbox, co
 {
     char made[NAME_SIZE];
     (void)snprintf(made, sizeof made, "%u", number);
-    int from = open(run, DIR_FLAGS), to = open(inbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int from = open(run, LTH_DIR_FLAGS), to = open(inbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int fd = from >= 0 ? openat(from, made, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
     bool ok = fd >= 0 && to >= 0 && fsync(fd) == 0 && renameat(from, made, to, name) == 0 &&
               fsync(to) == 0;
     lth_err err = ok ? LTH_OK : say(diag, inbox, name);
-    close_fd(fd);
-    close_fd(to);
-    close_fd(from);
+    lth_dir_close(fd);
+    lth_dir_close(to);
+    lth_dir_close(from);
     return err;
 }
 
@@ -181,7 +176,7 @@ static uint32_t list_mine(DIR *list, const lth_delivery_rule *rule, char **names
 void lth_delivery_prune(const char *inbox, const lth_delivery_rule *rule)
 {
     int dir = open(inbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int kept = dir >= 0 ? openat(dir, KEPT, DIR_FLAGS) : -1;
+    int kept = dir >= 0 ? openat(dir, KEPT, LTH_DIR_FLAGS) : -1;
     DIR *list = kept >= 0 ? fdopendir(kept) : NULL;
     char **names = list != NULL ? calloc(KEPT_MOST, sizeof *names) : NULL;
     uint32_t n = names != NULL ? list_mine(list, rule, names) : 0;
@@ -196,37 +191,21 @@ void lth_delivery_prune(const char *inbox, const lth_delivery_rule *rule)
     if (list != NULL)
         (void)closedir(list);
     else
-        close_fd(kept);
-    close_fd(dir);
+        lth_dir_close(kept);
+    lth_dir_close(dir);
 }
 
 /* ---- the note ---- */
-
-static bool write_whole(int fd, lth_slice text)
-{
-    for (size_t at = 0; at < text.n;) {
-        ssize_t put = write(fd, text.p + at, text.n - at);
-        if (put < 0 && errno != EINTR)
-            return false;
-        at += put > 0 ? (size_t)put : 0;
-    }
-    return fsync(fd) == 0;
-}
 
 lth_err lth_delivery_note(const char *dir, const char *view, lth_slice text, lth_diag *diag)
 {
     char tmp[NAME_SIZE], to[NAME_SIZE];
     (void)snprintf(tmp, sizeof tmp, "%s" STATE ".tmp", view);
     (void)snprintf(to, sizeof to, "%s" STATE, view);
-    int in = open(dir, DIR_FLAGS), fd = -1;
-    if (in >= 0) {
-        (void)unlinkat(in, tmp, 0);
-        fd = openat(in, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    }
-    bool ok = fd >= 0 && write_whole(fd, text) && renameat(in, tmp, in, to) == 0 && fsync(in) == 0;
+    int in = open(dir, LTH_DIR_FLAGS);
+    bool ok = in >= 0 && lth_dir_replace(in, tmp, to, 0600, text);
     lth_err err = ok ? LTH_OK : say(diag, dir, to);
-    close_fd(fd);
-    close_fd(in);
+    lth_dir_close(in);
     return err;
 }
 
@@ -236,7 +215,7 @@ lth_err lth_delivery_noted(const char *dir, const char *view, lth_buf *out)
     char name[NAME_SIZE];
     lth_err err = LTH_OK;
     (void)snprintf(name, sizeof name, "%s" STATE, view);
-    int in = open(dir, DIR_FLAGS);
+    int in = open(dir, LTH_DIR_FLAGS);
     int fd = in >= 0 ? openat(in, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
     if (fd < 0)
         err = errno == ENOENT ? LTH_E_NOT_FOUND : LTH_E_IO;
@@ -254,7 +233,7 @@ lth_err lth_delivery_noted(const char *dir, const char *view, lth_buf *out)
         else
             p[n] = '\0';
     }
-    close_fd(fd);
-    close_fd(in);
+    lth_dir_close(fd);
+    lth_dir_close(in);
     return err;
 }

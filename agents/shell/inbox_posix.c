@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agents/shell/dir.h"
+
 #define KEPT           ".kept"
 #define ANSWER         ".answer"
 #define DIR_FLAGS      (O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -31,30 +33,9 @@ static uint64_t now_ns(void)
     return ns_of(t);
 }
 
-static void close_fd(int fd)
-{
-    if (fd >= 0)
-        (void)close(fd);
-}
-
 static lth_err say(lth_diag *diag, const char *path, const char *name)
 {
     return lth_fail(diag, LTH_E_IO, "%s/%s: %s", path, name, strerrordesc_np(errno));
-}
-
-/* One of our subdirectories, made when missing; -1: cannot be, or is something or somebody else's.
- */
-static int open_ours(int dir, const char *name)
-{
-    struct stat st;
-    int fd = openat(dir, name, DIR_FLAGS | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT && mkdirat(dir, name, 0750) == 0)
-        fd = openat(dir, name, DIR_FLAGS | O_NOFOLLOW);
-    if (fd < 0 || (fstat(fd, &st) == 0 && st.st_uid == geteuid()))
-        return fd;
-    close_fd(fd);
-    errno = EPERM;
-    return -1;
 }
 
 void lth_inbox_init(lth_inbox *self, const char *path)
@@ -261,7 +242,7 @@ static void look_at(lth_inbox *self, int dir, int kept, const char *name)
     }
     int fd = openat(dir, name, FILE_FLAGS);
     bool is_busy = fd >= 0 && busy(fd, &st);
-    close_fd(fd);
+    lth_dir_close(fd);
     self->writing += is_busy ? 1 : 0;
     self->look_again = self->look_again || is_busy;
     if (!lth_inbox_name_ok(name) || used_before(kept, name)) {
@@ -281,14 +262,14 @@ static void list(lth_inbox *self, int fd)
 {
     DIR *dir = fdopendir(fd);
     if (dir == NULL) {
-        close_fd(fd);
+        lth_dir_close(fd);
         self->look_again = true;
         return;
     }
     int kept = openat(fd, KEPT, DIR_FLAGS | O_NOFOLLOW);
     for (const struct dirent *e; (e = readdir(dir)) != NULL;)
         look_at(self, fd, kept, e->d_name);
-    close_fd(kept);
+    lth_dir_close(kept);
     (void)closedir(dir);
     sort_files(self);
 }
@@ -303,7 +284,7 @@ bool lth_inbox_look(lth_inbox *self, uint64_t now_ms)
     self->n_files = self->writing = self->strange = 0;
     self->look_again = self->missing;
     if (self->missing) {
-        close_fd(fd);
+        lth_dir_close(fd);
         return true;
     }
     self->changed_ns = ns_of(st.st_mtim);
@@ -351,7 +332,7 @@ static lth_inbox_answer take_from(int dir, const char *name, bool leased, lth_in
     else
         *out = taken_of(fd, &st);
     if (answer != LTH_INBOX_TAKEN)
-        close_fd(fd);
+        lth_dir_close(fd);
     return answer;
 }
 
@@ -362,7 +343,7 @@ lth_inbox_answer lth_inbox_take(lth_inbox *self, const char *name, lth_inbox_tak
     lth_inbox_answer answer = dir < 0 ? LTH_INBOX_GONE : take_from(dir, name, true, out);
     if (answer == LTH_INBOX_FAILED)
         (void)say(diag, self->path, name);
-    close_fd(dir);
+    lth_dir_close(dir);
     return answer;
 }
 
@@ -374,8 +355,8 @@ lth_inbox_answer lth_inbox_take_kept(lth_inbox *self, const char *name, lth_inbo
     lth_inbox_answer answer = kept < 0 ? LTH_INBOX_GONE : take_from(kept, name, false, out);
     if (answer == LTH_INBOX_FAILED)
         (void)say(diag, self->path, name);
-    close_fd(kept);
-    close_fd(dir);
+    lth_dir_close(kept);
+    lth_dir_close(dir);
     return answer;
 }
 
@@ -415,7 +396,7 @@ lth_err lth_inbox_keep(lth_inbox *self, const char *name, const lth_inbox_taken 
 {
     struct stat st;
     lth_err err = LTH_OK;
-    int dir = open(self->path, DIR_FLAGS), kept = dir >= 0 ? open_ours(dir, KEPT) : -1;
+    int dir = open(self->path, DIR_FLAGS), kept = dir >= 0 ? lth_dir_ours(dir, KEPT, true) : -1;
     self->look_again = true;
     if (kept < 0)
         err = say(diag, self->path, KEPT);
@@ -424,8 +405,8 @@ lth_err lth_inbox_keep(lth_inbox *self, const char *name, const lth_inbox_taken 
         err = LTH_E_NOT_FOUND;
     else if (renameat(dir, name, kept, name) != 0 || fsync(kept) != 0 || fsync(dir) != 0)
         err = say(diag, self->path, name);
-    close_fd(kept);
-    close_fd(dir);
+    lth_dir_close(kept);
+    lth_dir_close(dir);
     return err;
 }
 
@@ -438,8 +419,8 @@ void lth_inbox_rename(lth_inbox *self, const char *name)
     if (dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && plain(&st))
         (void)rename_to_ours(dir, kept, name, &st, ours);
     self->look_again = true;
-    close_fd(kept);
-    close_fd(dir);
+    lth_dir_close(kept);
+    lth_dir_close(dir);
 }
 
 void lth_inbox_drop(lth_inbox *self, const char *name)
@@ -470,7 +451,8 @@ lth_err lth_inbox_note(lth_inbox *self, const char *name, const void *text, size
     char tmp[LTH_UPLOAD_ID_MAX + 16], to[LTH_UPLOAD_ID_MAX + 16];
     (void)snprintf(tmp, sizeof tmp, ".%s.tmp", name);
     (void)snprintf(to, sizeof to, "%s.json", name);
-    int dir = open(self->path, DIR_FLAGS), kept = dir >= 0 ? open_ours(dir, KEPT) : -1, fd = -1;
+    int dir = open(self->path, DIR_FLAGS), kept = dir >= 0 ? lth_dir_ours(dir, KEPT, true) : -1,
+        fd = -1;
     bool ok = kept >= 0;
     if (ok) {
         (void)unlinkat(kept, tmp, 0);
@@ -479,9 +461,9 @@ lth_err lth_inbox_note(lth_inbox *self, const char *name, const void *text, size
              fsync(kept) == 0;
     }
     lth_err err = ok ? LTH_OK : say(diag, self->path, to);
-    close_fd(fd);
-    close_fd(kept);
-    close_fd(dir);
+    lth_dir_close(fd);
+    lth_dir_close(kept);
+    lth_dir_close(dir);
     return err;
 }
 
@@ -489,10 +471,10 @@ lth_err lth_inbox_note(lth_inbox *self, const char *name, const void *text, size
 
 int lth_inbox_answers(const lth_inbox *self, lth_diag *diag)
 {
-    int dir = open(self->path, DIR_FLAGS), ours = dir >= 0 ? open_ours(dir, ANSWER) : -1;
+    int dir = open(self->path, DIR_FLAGS), ours = dir >= 0 ? lth_dir_ours(dir, ANSWER, true) : -1;
     if (ours < 0)
         (void)say(diag, self->path, ANSWER);
-    close_fd(dir);
+    lth_dir_close(dir);
     return ours;
 }
 
@@ -512,7 +494,7 @@ static void prune_in(int dir, const char *name, uint64_t before_ms)
     int fd = openat(dir, name, DIR_FLAGS | O_NOFOLLOW);
     DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
     if (list == NULL) {
-        close_fd(fd);
+        lth_dir_close(fd);
         return;
     }
     for (const struct dirent *e; (e = readdir(list)) != NULL;) {
@@ -530,7 +512,7 @@ void lth_inbox_prune(lth_inbox *self, uint64_t before_ms)
         return;
     prune_in(dir, KEPT, before_ms);
     prune_in(dir, ANSWER, before_ms);
-    close_fd(dir);
+    lth_dir_close(dir);
 }
 
 bool lth_inbox_clock_believed(lth_inbox_clock *self, uint64_t wall_ms, lth_mono mono)

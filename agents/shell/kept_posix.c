@@ -9,36 +9,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEPT      ".kept"
-#define ORDER     ".order"
-#define MADE      ".order.tmp"
-#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+#include "agents/shell/dir.h"
+
+#define KEPT  ".kept"
+#define ORDER ".order"
+#define MADE  ".order.tmp"
 
 static lth_err say(lth_diag *diag, const char *inbox)
 {
     return lth_fail(diag, LTH_E_IO, "%s/%s/%s: %s", inbox, KEPT, ORDER, strerrordesc_np(errno));
 }
 
-static void close_fd(int fd)
-{
-    if (fd >= 0)
-        (void)close(fd);
-}
-
 static int open_kept(const char *inbox, bool make)
 {
     int dir = open(inbox, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int kept = dir >= 0 ? openat(dir, KEPT, DIR_FLAGS) : -1;
-    if (dir >= 0 && kept < 0 && errno == ENOENT && make && mkdirat(dir, KEPT, 0750) == 0)
-        kept = openat(dir, KEPT, DIR_FLAGS);
+    int kept = dir >= 0 ? lth_dir_ours(dir, KEPT, make) : -1;
     int why = errno;
-    struct stat st;
-    close_fd(dir);
-    if (kept >= 0 && (fstat(kept, &st) != 0 || st.st_uid != geteuid())) {
-        close_fd(kept); /* whoever owns the inbox put his own in its place */
-        kept = -1;
-        why = EPERM;
-    }
+    lth_dir_close(dir);
     errno = why;
     return kept;
 }
@@ -78,7 +65,7 @@ static lth_err read_from(lth_kept_list *out, int kept, const char *inbox, lth_di
                                                         : say(diag, inbox);
     }
     free(text);
-    close_fd(fd);
+    lth_dir_close(fd);
     return err;
 }
 
@@ -89,7 +76,7 @@ lth_err lth_kept_read(lth_kept_list *out, const char *inbox, lth_diag *diag)
     if (kept < 0)
         return errno == ENOENT ? LTH_OK : say(diag, inbox);
     lth_err err = read_from(out, kept, inbox, diag);
-    close_fd(kept);
+    lth_dir_close(kept);
     return err;
 }
 
@@ -102,40 +89,21 @@ void lth_kept_there(lth_kept_list *list, const char *inbox)
         if (fstatat(kept, list->files[i].id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
             list->files[n++] = list->files[i];
     }
-    close_fd(kept);
+    lth_dir_close(kept);
     list->n = n;
     if (n == 0)
         lth_kept_fini(list);
 }
 
-static bool write_all(int fd, lth_slice text)
-{
-    for (size_t at = 0; at < text.n;) {
-        ssize_t put = write(fd, text.p + at, text.n - at);
-        if (put < 0 && errno != EINTR)
-            return false;
-        at += put > 0 ? (size_t)put : 0;
-    }
-    return fsync(fd) == 0;
-}
-
 static lth_err write_to(const lth_kept_list *list, int kept, const char *inbox, lth_diag *diag)
 {
     lth_buf text;
-    int fd = -1;
     lth_buf_init(&text, LTH_KEPT_TEXT_MAX);
     lth_err err = lth_kept_write(&text, list);
-    if (err) {
+    if (err)
         err = lth_fail(diag, err, "%s", lth_err_text(err));
-        goto done;
-    }
-    (void)unlinkat(kept, MADE, 0);
-    fd = openat(kept, MADE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
-    if (fd < 0 || !write_all(fd, lth_buf_slice(&text)) || renameat(kept, MADE, kept, ORDER) != 0 ||
-        fsync(kept) != 0)
+    else if (!lth_dir_replace(kept, MADE, ORDER, 0640, lth_buf_slice(&text)))
         err = say(diag, inbox);
-done:
-    close_fd(fd);
     lth_buf_fini(&text);
     return err;
 }
@@ -153,6 +121,6 @@ lth_err lth_kept_note(const char *inbox, const lth_kept *file, bool only_known, 
     if (!err && changed)
         err = write_to(&list, kept, inbox, diag);
     lth_kept_fini(&list);
-    close_fd(kept);
+    lth_dir_close(kept);
     return err;
 }
