@@ -205,7 +205,8 @@ static bool has_work(const lth_post *post)
     return work;
 }
 
-/* With a new epoch what was not acknowledged may be void: its files are read again. */
+/* With a new epoch what was not acknowledged may be void: its files are read again. At the start
+ * that was looked at already (recover). */
 static void look_at_epoch(lth_engine *self, lth_post *post)
 {
     lth_txn *txn = NULL;
@@ -213,12 +214,13 @@ static void look_at_epoch(lth_engine *self, lth_post *post)
     if (post->school == LTH_POST_CARRIER)
         return;
     lth_agent_school_info_of(self->core, post->school, &info);
-    if (info.head.at.epoch == post->epoch)
-        return;
-    lth_err err = lth_store_begin(self->store, false, &txn);
-    err = err ? err : recover_school(self, txn, post->school);
-    if (txn != NULL)
-        lth_store_abort(&txn);
+    lth_err err = LTH_OK;
+    if (post->epoch != 0 && post->epoch != info.head.at.epoch) {
+        err = lth_store_begin(self->store, false, &txn);
+        err = err ? err : recover_school(self, txn, post->school);
+        if (txn != NULL)
+            lth_store_abort(&txn);
+    }
     post->epoch = err ? post->epoch : info.head.at.epoch;
 }
 

@@ -65,7 +65,7 @@ typedef struct lth_post {
     bool reading;
     bool unkept;                       /**< What was read could not be put away. */
     uint32_t failures;                 /**< In a row, of the process that reads. */
-    uint32_t epoch;                    /**< Of the school, when it was looked at last. */
+    uint32_t epoch;                    /**< Of the school, when it was looked at last; 0: never. */
     char dealt[LTH_UPLOAD_ID_MAX + 1]; /**< Carrier: the file that `deal` is about. */
     uint8_t dealt_sha256[LTH_HASH_SIZE];
     lth_deal deal;
