@@ -114,14 +114,7 @@ static lth_err resync(agent_ctx *c, const lth_agent_act *act)
         return LTH_OK;
     }
     lth_err err = c->table->kept ? lth_agent__map_any(c, &any) : LTH_OK;
-    if (err != LTH_OK || !any) {
-        return err;
-    }
-    c->school->head.resync = true;
-    c->school->head_dirty = true;
-    c->table->due = c->now.mono;
-    err = lth_agent__resync_mark(c, RESYNC_DUE);
-    return err == LTH_OK && c->table->kept ? lth_agent__state_resync(c) : err;
+    return err == LTH_OK && any ? lth_agent__resync_owe(c) : err;
 }
 
 /* ---- records ---- */

@@ -220,6 +220,10 @@ uint64_t lth_agent__unacked(const agent_school *school);
 /* snapshot.c */
 lth_err lth_agent__resync_load(agent_ctx *c);
 lth_err lth_agent__resync_mark(agent_ctx *c, agent_resync state);
+/** A snapshot of the table is due: of a database with its next clean scan, of files as they are
+ * kept.
+ */
+lth_err lth_agent__resync_owe(agent_ctx *c);
 lth_err lth_agent__spool_clear(agent_ctx *c);
 /** c->self->record into `spool` or `state`. */
 lth_err lth_agent__spool_put(agent_ctx *c, uint32_t table);

@@ -218,7 +218,7 @@ static lth_err follow(agent_ctx *c, agent_deferred *one)
         return err;
     }
     memcpy(key, c->self->row.key, PRINT_SIZE);
-    one->why = DEFER_MATCH; /* dealt with */
+    one->done = true;
     err = lth_agent__row_load(c, cells, one->number);
     return err == LTH_OK ? lth_agent__match_moved(c, key) : err;
 }
@@ -303,7 +303,7 @@ static bool may_settle(const agent_ctx *c, const agent_deferred *one)
     case DEFER_NEW:
         return !lth_agent__new_waits(c);
     case DEFER_NATURAL:
-        return !one->done;
+        return true;
     case DEFER_MATCH:
         break;
     }
@@ -316,10 +316,10 @@ lth_err lth_agent__defer_settle(agent_ctx *c, bool *done)
     lth_err err = LTH_OK;
     while (scan->deferred != NULL && err == LTH_OK && !lth_agent_step_full(c->self)) {
         agent_deferred *one = scan->deferred;
-        if (may_settle(c, one)) {
+        if (!one->done && may_settle(c, one)) {
             err = one->why == DEFER_NEW && c->table->matched ? match(c, one) : settle(c, one);
-        } else {
-            scan->info.waiting += one->why == DEFER_NEW ? 1 : 0;
+        } else if (!one->done && one->why == DEFER_NEW) {
+            scan->info.waiting++;
         }
         scan->deferred = one->next;
     }

@@ -102,6 +102,16 @@ static bool has(const agent_prints *prints, uint32_t place)
     return (prints->has >> place & 1) != 0;
 }
 
+/* Place of the loaded row's first complete key; n_match: it has none. */
+static uint32_t best_key(const agent_ctx *c)
+{
+    uint32_t i = 0;
+    while (i < c->table->mapping->n_match && !has(&c->self->row.prints, i)) {
+        i++;
+    }
+    return i;
+}
+
 /* ---- table `match` ---- */
 
 static lth_slice entry_key(const agent_ctx *c, uint8_t out[ENTRY_SIZE], uint32_t place,
@@ -162,11 +172,8 @@ lth_err lth_agent__match_ended(agent_ctx *c, bool *yes)
     const agent_prints *prints = &c->self->row.prints;
     uint8_t bytes[ENTRY_SIZE];
     lth_slice value = {0};
-    uint32_t best = 0;
+    uint32_t best = best_key(c);
     *yes = false;
-    while (best < c->table->mapping->n_match && !has(prints, best)) {
-        best++;
-    }
     if (best == c->table->mapping->n_match) {
         return LTH_OK;
     }
@@ -396,12 +403,8 @@ static lth_err drop_namesakes(agent_ctx *c, uint32_t by, bool last, candidates *
 static lth_err was_new(agent_ctx *c, candidates *list, verdict *out)
 {
     const lth_mapping *mapping = c->table->mapping;
-    const agent_prints *prints = &c->self->row.prints;
     candidates found = {.n = 0};
-    uint32_t best = 0;
-    while (best < mapping->n_match && !has(prints, best)) {
-        best++;
-    }
+    uint32_t best = best_key(c);
     if (best == mapping->n_match || mapping->match[best].n_terms > 1) {
         return LTH_OK;
     }

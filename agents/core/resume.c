@@ -205,10 +205,7 @@ static lth_err owe_snapshot(agent_ctx *c, bool older)
     if (c->table->kept && older) {
         return lth_agent__state_doubt(c);
     }
-    c->table->due = c->now.mono;
-    c->school->head.resync = true;
-    lth_err err = lth_agent__resync_mark(c, RESYNC_DUE);
-    return err == LTH_OK && c->table->kept ? lth_agent__state_resync(c) : err;
+    return lth_agent__resync_owe(c);
 }
 
 /* All that an older epoch numbered is void; its contents come again as a snapshot. */

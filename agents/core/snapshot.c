@@ -56,6 +56,15 @@ lth_err lth_agent__resync_mark(agent_ctx *c, agent_resync state)
                       LTH_PUT);
 }
 
+lth_err lth_agent__resync_owe(agent_ctx *c)
+{
+    c->school->head.resync = true;
+    c->school->head_dirty = true;
+    c->table->due = c->now.mono;
+    lth_err err = lth_agent__resync_mark(c, RESYNC_DUE);
+    return err == LTH_OK && c->table->kept ? lth_agent__state_resync(c) : err;
+}
+
 /* ---- the spool; of files `state`, which has the same rows behind where each of them stood ---- */
 
 static bool in_spool_of(const agent_ctx *c, lth_slice key)
