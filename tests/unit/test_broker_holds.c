@@ -642,21 +642,20 @@ static void a_school_says_that_it_accepted(void **state)
 
 /* ---- statements ---- */
 
-/* The link forgets statements, repeats them, and brings them before their batch. */
-static void statements_are_owed_until_confirmed(void **state)
+/* The statement that the province has for the ministry, taken off the line. */
+static const lth_frame *take_statement(void)
 {
-    (void)state;
-    SEND({.id = 1, .dataset = OTHER, .natural = "x", .study = "c1"});
-    static const record target[] = {{.id = 9, .natural = "c1"}};
-    send_good(&province, &a, target, 1);
     while (lth_broker_deadline(province.broker) <= province.now.mono) {
         node_timer(&province, 0);
     }
     const lth_frame *lost = node_take(&province, LTH_PEER_PARENT, LTH_FRAME_RELEASE);
     assert_non_null(lost);
-    carry(&province, &ministry);
-    assert_int_equal(node_entries(&province, LTH_T_owed), 1);
-    assert_int_equal(node_entries(&ministry, LTH_T_held), 1);
+    return lost;
+}
+
+/* The line says that it came; nobody confirms it, so that it comes again. */
+static void acknowledge_and_wait(const lth_frame *lost)
+{
     lth_frame ack = {.kind = LTH_FRAME_LINK_ACK,
                      .link_ack = {lost->release.lane, lost->release.out_no}};
     lth_event event = {.kind = LTH_EVENT_FRAME,
@@ -668,6 +667,20 @@ static void statements_are_owed_until_confirmed(void **state)
         node_timer(&province, 61000);
         carry(&province, &ministry);
     }
+}
+
+/* The link forgets statements, repeats them, and brings them before their batch. */
+static void statements_are_owed_until_confirmed(void **state)
+{
+    (void)state;
+    SEND({.id = 1, .dataset = OTHER, .natural = "x", .study = "c1"});
+    static const record target[] = {{.id = 9, .natural = "c1"}};
+    send_good(&province, &a, target, 1);
+    const lth_frame *lost = take_statement();
+    carry(&province, &ministry);
+    assert_int_equal(node_entries(&province, LTH_T_owed), 1);
+    assert_int_equal(node_entries(&ministry, LTH_T_held), 1);
+    acknowledge_and_wait(lost);
     expect_open(0);
     expect_lives(OTHER, 1, true);
 }
@@ -680,25 +693,11 @@ static void statement_after_the_next_version_was_held(void **state)
     SEND({.id = 1, .dataset = OTHER, .natural = "x", .study = "c1"});
     static const record target[] = {{.id = 9, .natural = "c1"}};
     send_good(&province, &a, target, 1);
-    while (lth_broker_deadline(province.broker) <= province.now.mono) {
-        node_timer(&province, 0);
-    }
-    const lth_frame *lost = node_take(&province, LTH_PEER_PARENT, LTH_FRAME_RELEASE);
-    assert_non_null(lost);
+    const lth_frame *lost = take_statement();
     SEND({.id = 1, .dataset = OTHER, .natural = "x", .study = "nobody"});
     assert_true(lives(&province, OTHER, 1));
     assert_false(lives(&ministry, OTHER, 1));
-    lth_frame ack = {.kind = LTH_FRAME_LINK_ACK,
-                     .link_ack = {lost->release.lane, lost->release.out_no}};
-    lth_event event = {.kind = LTH_EVENT_FRAME,
-                       .peer = LTH_PEER_PARENT,
-                       .user = test_org(ORG_MINISTRY),
-                       .frame = &ack};
-    node_event(&province, &event);
-    for (uint32_t i = 0; i < 3; i++) {
-        node_timer(&province, 61000);
-        carry(&province, &ministry);
-    }
+    acknowledge_and_wait(lost);
     expect_open(1);
     expect_lives(OTHER, 1, true);
     lth_record_row row;
